@@ -1,0 +1,107 @@
+# Fjord: exactly-once stream processing out of Unix filters.
+#
+#	make            build bin/
+#	make check      everything that is tested by default (SAN=1: with ASan and UBSan)
+#	make demo       real flights, real weather, planted frauds
+#	make bench      figures, beside what one would otherwise use
+#	make install    PREFIX=/usr/local
+
+PREFIX ?= /usr/local
+CC ?= gcc
+OPT = -O2 -g
+WARN = -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes
+FJORD_CFLAGS = -std=c17 -D_GNU_SOURCE $(OPT) $(WARN) -Ilib $(CFLAGS)
+LIBS = -Wl,--as-needed -lm -ldl
+BUILD = build/obj
+BIN = bin
+
+ifdef SAN
+BUILD = build/san
+BIN = build/san/bin
+OPT = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+endif
+ifdef FAULTS
+BUILD = build/faults
+BIN = build/faults/bin
+OPT = -O1 -g -DFIO_TEST
+endif
+
+CMDS = $(notdir $(wildcard cmd/f*))
+LIB_OBJ = $(patsubst %.c,$(BUILD)/%.o,$(wildcard lib/*/*.c))
+UNIT = $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
+TOOLS = $(patsubst tests/tools/%.c,$(BUILD)/tools/%,$(wildcard tests/tools/*.c))
+FUZZ = $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+MICRO = $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/*.c))
+
+all: deps-build
+	@$(MAKE) --no-print-directory binaries
+
+binaries: $(CMDS:%=$(BIN)/%)
+
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(FJORD_CFLAGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/liball.a: $(LIB_OBJ)
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+.SECONDEXPANSION:
+$(CMDS:%=$(BIN)/%): $(BIN)/%: $$(patsubst %.c,$(BUILD)/%.o,$$(wildcard cmd/%/*.c)) $(BUILD)/liball.a
+	@mkdir -p $(@D)
+	$(CC) $(FJORD_CFLAGS) $^ -o $@ $(LIBS)
+
+$(BUILD)/unit/%: tests/unit/%.c tests/unit/t.h $(BUILD)/liball.a
+	@mkdir -p $(@D)
+	$(CC) $(FJORD_CFLAGS) -Itests/unit $< $(BUILD)/liball.a -o $@ $(LIBS) -lm
+
+$(BUILD)/tools/%: tests/tools/%.c $(BUILD)/liball.a
+	@mkdir -p $(@D)
+	$(CC) $(FJORD_CFLAGS) $< $(BUILD)/liball.a -o $@ $(LIBS)
+
+$(BUILD)/bench/%: tests/bench/%.c $(BUILD)/liball.a
+	@mkdir -p $(@D)
+	$(CC) $(FJORD_CFLAGS) $< $(BUILD)/liball.a -o $@ -lm -ldl -ljansson
+
+build/fuzz/%: tests/fuzz/%.c $(wildcard lib/*/*.c lib/*/*.h)
+	@mkdir -p $(@D)
+	clang -std=c17 -D_GNU_SOURCE -O1 -g -Ilib -fsanitize=fuzzer,address,undefined \
+	    -fno-sanitize-recover=undefined $< $(wildcard lib/*/*.c) -o $@ -lm -ldl -ljansson
+
+tools: $(TOOLS)
+micro: $(MICRO)
+fuzz: $(FUZZ)
+
+# Headers and libraries that the build needs; a no-op once they are there.
+deps-build:
+	@scripts/deps build
+
+check: deps-build
+	@scripts/deps test
+	@$(MAKE) --no-print-directory binaries tools $(UNIT)
+	@BIN=$(BIN) BUILD=$(BUILD) scripts/check
+
+demo: all
+	@examples/demo
+
+bench: all
+	@scripts/deps bench
+	@$(MAKE) --no-print-directory micro
+	@BIN=$(BIN) BUILD=$(BUILD) tests/bench/bench
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5 \
+	    $(DESTDIR)$(PREFIX)/share/man/man7 $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+	install $(CMDS:%=$(BIN)/%) $(DESTDIR)$(PREFIX)/bin
+	for s in 1 5 7; do install -m 644 man/*.$$s $(DESTDIR)$(PREFIX)/share/man/man$$s; done
+	scripts/completion $(BIN) >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/fjord
+	for c in $(CMDS); do ln -sf fjord $(DESTDIR)$(PREFIX)/share/bash-completion/completions/$$c; done
+
+format:
+	clang-format -i lib/*/*.[ch] cmd/*/*.[ch] tests/*/*.[ch]
+
+clean:
+	rm -rf build bin
+
+.PHONY: all binaries tools micro fuzz deps-build check demo bench install format clean
+-include $(LIB_OBJ:.o=.d) $(patsubst %.c,$(BUILD)/%.d,$(wildcard cmd/*/*.c))

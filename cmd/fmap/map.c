@@ -1,0 +1,576 @@
+/* map: see map.h. */
+#include "map.h"
+
+#include <stdlib.h>
+
+#include "base/time.h"
+#include "expr/expr.h"
+#include "expr/names.h"
+
+#define SETS_MAX 64 /* assignments evaluated side by side */
+
+struct assign {
+	struct expr *e;
+	char *name;
+	int field; /* in the outgoing schema */
+};
+
+struct step {
+	enum step_kind kind;
+	struct assign *sets; /* set: assignments that do not read each other's results; where, time: one expression */
+	unsigned nsets;
+	struct names names; /* keep, drop, explode; rename: old, new, old, new ... */
+	const struct schema *in;
+	struct schema out;
+	int *map; /* fields, incoming to outgoing, -1: dropped */
+	struct buf row; /* the row that leaves */
+	/* explode */
+	int field;
+	struct buf whole; /* the row being taken apart */
+	struct buf arena;
+	size_t pos;
+	bool active;
+};
+
+struct map {
+	struct step *steps;
+	unsigned n;
+	bool filter_only;
+	bool open; /* the row at hand is not done: an explode is active */
+	const uint8_t *row; /* as it came, for messages */
+	uint64_t rows;
+};
+
+/* ---- the command line ---- */
+
+int
+map_new(struct map **out)
+{
+	struct map *m = calloc(1, sizeof(*m));
+
+	if (m == NULL)
+		return ferr(FERR_NOMEM, "out of memory");
+	m->filter_only = true;
+	*out = m;
+	return 0;
+}
+
+void
+map_free(struct map *m)
+{
+	if (m == NULL)
+		return;
+	for (unsigned i = 0; i < m->n; i++) {
+		struct step *s = &m->steps[i];
+
+		for (unsigned k = 0; k < s->nsets; k++) {
+			expr_free(s->sets[k].e);
+			free(s->sets[k].name);
+		}
+		free(s->sets);
+		names_fini(&s->names);
+		schema_fini(&s->out);
+		free(s->map);
+		buf_fini(&s->row);
+		buf_fini(&s->whole);
+		buf_fini(&s->arena);
+	}
+	free(m->steps);
+	free(m);
+}
+
+unsigned
+map_steps(const struct map *m)
+{
+	return m->n;
+}
+
+static int
+add_step(struct map *m, enum step_kind kind, struct step **out)
+{
+	struct step *steps = realloc(m->steps, (m->n + 1) * sizeof(*steps));
+
+	if (steps == NULL)
+		return ferr(FERR_NOMEM, "out of memory");
+	m->steps = steps;
+	*out = &steps[m->n++];
+	**out = (struct step){ .kind = kind, .field = -1 };
+	schema_init(&(*out)->out);
+	m->filter_only = m->filter_only && kind == STEP_WHERE;
+	return 0;
+}
+
+static int
+add_assign(struct step *s, const char *name, size_t nname, struct expr *e)
+{
+	struct assign *a = realloc(s->sets, (s->nsets + 1) * sizeof(*a));
+
+	if (a == NULL)
+		return ferr(FERR_NOMEM, "out of memory");
+	s->sets = a;
+	a[s->nsets] = (struct assign){ .e = e, .name = strndup(name, nname), .field = -1 };
+	if (a[s->nsets].name == NULL)
+		return ferr(FERR_NOMEM, "out of memory");
+	s->nsets++;
+	return 0;
+}
+
+/* Does e read, or does the step set already, one of the names that the step sets? */
+static bool
+depends(const struct step *s, const struct expr *e, const char *name)
+{
+	for (unsigned i = 0; i < s->nsets; i++) {
+		if (strcmp(s->sets[i].name, name) == 0)
+			return true;
+		for (unsigned k = 0; k < expr_nfields(e); k++) {
+			if (strcmp(expr_field(e, k), s->sets[i].name) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
+/* One `name = EXPR`.  Left to right, each sees the ones before: a new step begins where that matters. */
+static int
+add_set(void *cookie, const char *piece, size_t n)
+{
+	struct map *m = cookie;
+	struct step *s = m->n > 0 ? &m->steps[m->n - 1] : NULL;
+	const char *name, *rest;
+	size_t nname;
+	struct expr *e = NULL;
+	struct names field = { NULL, 0 };
+	char *word;
+	int rc;
+
+	rest = expr_assign(piece, n, &name, &nname);
+	for (size_t i = 0; i < n && rest == NULL; i++) {
+		if (piece[i] != ' ' && piece[i] != '\n' && piece[i] != '\t')
+			return ferr(FERR_USAGE, "'%.*s' is not NAME = EXPR", (int)n, piece);
+	}
+	if (rest == NULL)
+		return 0; /* nothing between two semicolons */
+	if ((word = strndup(name, nname)) == NULL)
+		return ferr(FERR_NOMEM, "out of memory");
+	if ((rc = names_parse(&field, word)) == 0 && field.n != 1)
+		rc = ferr(FERR_USAGE, "'%s' is not a name", word);
+	free(word);
+	if (rc == 0)
+		rc = expr_parse(&e, rest, (size_t)(piece + n - rest), 0);
+	if (rc == 0 && (s == NULL || s->kind != STEP_SET || s->nsets == SETS_MAX || depends(s, e, field.v[0])))
+		rc = add_step(m, STEP_SET, &s);
+	if (rc == 0)
+		rc = add_assign(s, field.v[0], strlen(field.v[0]), e);
+	if (rc != 0)
+		expr_free(e);
+	names_fini(&field);
+	return rc;
+}
+
+/* old=new[,old=new] */
+static int
+add_rename(void *cookie, const char *piece, size_t n)
+{
+	struct step *s = cookie;
+	const char *eq = memchr(piece, '=', n);
+	struct buf list = BUF_INIT;
+	struct names pair = { NULL, 0 };
+	char **v;
+	int rc;
+
+	if (eq == NULL)
+		return ferr(FERR_USAGE, "'%.*s' is not old=new", (int)n, piece);
+	if ((rc = buf_put(&list, piece, (size_t)(eq - piece))) == 0 && (rc = buf_putc(&list, ',')) == 0 &&
+	    (rc = buf_put(&list, eq + 1, (size_t)(piece + n - eq - 1))) == 0)
+		rc = buf_cstr(&list) != NULL ? names_parse(&pair, (const char *)list.p) : FERR_NOMEM;
+	buf_fini(&list);
+	if (rc == 0 && pair.n != 2)
+		rc = ferr(FERR_USAGE, "'%.*s' is not old=new", (int)n, piece);
+	if (rc == 0 && (v = realloc(s->names.v, (s->names.n + 2) * sizeof(*v))) == NULL)
+		rc = ferr(FERR_NOMEM, "out of memory");
+	else if (rc == 0) {
+		s->names.v = v;
+		v[s->names.n++] = pair.v[0];
+		v[s->names.n++] = pair.v[1];
+		pair.n = 0;
+	}
+	names_fini(&pair);
+	return rc;
+}
+
+int
+map_add(struct map *m, enum step_kind kind, const char *arg)
+{
+	struct step *s;
+	struct expr *e;
+	int rc;
+
+	if (kind == STEP_SET) {
+		unsigned before = m->n;
+
+		rc = expr_split(arg, ';', add_set, m);
+		return rc == 0 && m->n == before && (m->n == 0 || m->steps[m->n - 1].kind != STEP_SET)
+		    ? ferr(FERR_USAGE, "needs NAME = EXPR") : rc;
+	}
+	if ((rc = add_step(m, kind, &s)) != 0)
+		return rc;
+	switch (kind) {
+	case STEP_WHERE:
+	case STEP_TIME:
+		if ((rc = expr_parse(&e, arg, strlen(arg), kind == STEP_TIME ? EXPR_PATH : 0)) != 0)
+			return rc;
+		if ((rc = add_assign(s, "", 0, e)) != 0)
+			expr_free(e);
+		return rc;
+	case STEP_RENAME: return expr_split(arg, ',', add_rename, s);
+	default:
+		rc = names_parse(&s->names, arg);
+		if (rc == 0 && kind == STEP_EXPLODE && s->names.n != 1)
+			return ferr(FERR_USAGE, "takes one field");
+		return rc;
+	}
+}
+
+/* ---- schemas ---- */
+
+static bool
+is_key(const struct schema *s, unsigned field)
+{
+	for (unsigned i = 0; i < s->nkey; i++) {
+		if (s->key[i] == field)
+			return true;
+	}
+	return false;
+}
+
+/* The name under which field i leaves the step; NULL: it does not. */
+static const char *
+name_out(const struct step *s, const struct field *f)
+{
+	int i;
+
+	switch (s->kind) {
+	case STEP_KEEP: return names_find(&s->names, f->name) >= 0 ? f->name : NULL;
+	case STEP_DROP: return names_find(&s->names, f->name) >= 0 ? NULL : f->name;
+	case STEP_RENAME:
+		for (i = (int)s->names.n - 2; i >= 0; i -= 2) {
+			if (strcmp(s->names.v[i], f->name) == 0)
+				return s->names.v[i + 1];
+		}
+		return f->name;
+	default: return f->name;
+	}
+}
+
+static int
+map_field(struct step *s, unsigned i)
+{
+	const struct field *f = &s->in->f[i];
+	const char *name = f->name;
+
+	if ((f->flags & FIELD_HIDDEN) != 0) { /* a computed key goes along */
+		for (unsigned k = 0; k < s->out.n; k++) {
+			if ((s->out.f[k].flags & FIELD_HIDDEN) != 0 && strcmp(s->out.f[k].name, f->name) == 0)
+				return (int)k;
+		}
+		return schema_add_hidden(&s->out, f->name, f->n);
+	}
+	if ((name = name_out(s, f)) == NULL) {
+		if (is_key(s->in, i))
+			return ferr(FERR_USAGE, "field '%s' is the key and cannot be dropped here; put fkey behind", f->name);
+		return -1;
+	}
+	for (unsigned k = 0; k < i && s->kind == STEP_RENAME; k++) {
+		const char *other = (s->in->f[k].flags & FIELD_HIDDEN) != 0 ? NULL : name_out(s, &s->in->f[k]);
+
+		if (other != NULL && strcmp(other, name) == 0)
+			return ferr(FERR_USAGE, "--rename: there would be two fields called '%s'", name);
+	}
+	return schema_add(&s->out, name, strlen(name));
+}
+
+static int
+bind_step(struct step *s, const struct schema *in)
+{
+	int *map = realloc(s->map, (in->n + 1) * sizeof(*map)), rc;
+
+	if (map == NULL)
+		return ferr(FERR_NOMEM, "out of memory");
+	s->map = map;
+	s->in = in;
+	for (unsigned i = 0; i < in->n; i++) {
+		if ((map[i] = map_field(s, i)) < -1)
+			return map[i];
+	}
+	s->out.keyed = in->keyed;
+	s->out.groups = in->groups;
+	s->out.changing = in->changing;
+	s->out.nkey = in->nkey;
+	for (unsigned i = 0; i < in->nkey; i++)
+		s->out.key[i] = (uint16_t)map[in->key[i]];
+	for (unsigned i = 0; i < s->nsets; i++) {
+		struct assign *a = &s->sets[i];
+
+		if ((rc = expr_bind(a->e, in)) != 0)
+			return rc;
+		if (s->kind != STEP_SET)
+			continue;
+		if ((a->field = schema_add(&s->out, a->name, strlen(a->name))) < 0)
+			return a->field;
+		if (is_key(&s->out, (unsigned)a->field))
+			return ferr(FERR_USAGE, "--set: field '%s' is the key and cannot be set here; put fkey behind", a->name);
+	}
+	if (s->kind == STEP_EXPLODE) {
+		s->field = schema_find(in, s->names.v[0], strlen(s->names.v[0]));
+		if (s->field >= 0 && is_key(in, (unsigned)s->field))
+			return ferr(FERR_USAGE, "--explode: field '%s' is the key; put fkey behind", s->names.v[0]);
+	}
+	return 0;
+}
+
+static int
+map_on_schema(void *self, struct op *op)
+{
+	struct map *m = self;
+	const struct schema *in = op_schema(op);
+	int rc;
+
+	for (unsigned i = 0; i < m->n; i++) {
+		if ((rc = bind_step(&m->steps[i], in)) != 0)
+			return rc;
+		if (m->steps[i].kind != STEP_WHERE && m->steps[i].kind != STEP_TIME)
+			in = &m->steps[i].out;
+	}
+	return op_set_schema(op, in);
+}
+
+/* ---- rows ---- */
+
+/* The row under the step's outgoing schema, with n values in place of what the fields in at[] hold. */
+static int
+rebuild(struct step *s, const uint8_t *row, const struct val *v, const int *at, unsigned n)
+{
+	struct rowb w;
+	struct val old;
+	int rc;
+
+	s->row.n = 0;
+	if ((rc = rowb_begin(&w, &s->row, s->out.n, row_kind(row), row_time(row))) != 0)
+		return rc;
+	for (unsigned i = 0; i < row_n(row) && rc == 0; i++) {
+		bool replaced = s->map[i] < 0;
+
+		for (unsigned k = 0; k < n && !replaced; k++)
+			replaced = at[k] == s->map[i];
+		old = row_raw(row, i);
+		if (!replaced && old.t != VAL_ABSENT)
+			rc = rowb_set(&w, (unsigned)s->map[i], &old);
+	}
+	for (unsigned k = 0; k < n && rc == 0; k++)
+		rc = rowb_set(&w, (unsigned)at[k], &v[k]);
+	if (rc != 0) {
+		rowb_drop(&w);
+		return rc;
+	}
+	if ((rc = rowb_end(&w)) == 0 && (row[7] & ROW_KEYED) != 0)
+		row_set_hash(s->row.p, row_hash(row));
+	return rc;
+}
+
+static int
+run_set(struct step *s, const struct expr_ctx *ctx)
+{
+	struct val v[SETS_MAX];
+	int at[SETS_MAX], rc;
+
+	for (unsigned i = 0; i < s->nsets; i++) {
+		expr_arena_reset(s->sets[i].e);
+		if ((rc = expr_eval(s->sets[i].e, ctx, &v[i])) != 0)
+			return rc;
+		at[i] = s->sets[i].field;
+	}
+	return rebuild(s, ctx->row, v, at, s->nsets);
+}
+
+static int
+run_time(struct step *s, const struct expr_ctx *ctx)
+{
+	struct val v;
+	int64_t ms;
+	bool ok = false;
+	int rc;
+
+	expr_arena_reset(s->sets[0].e);
+	if ((rc = expr_eval(s->sets[0].e, ctx, &v)) != 0)
+		return rc;
+	switch (v.t) {
+	case VAL_TIME: ms = v.i; ok = true; break;
+	case VAL_I64: ok = time_of_i64(v.i, &ms); break;
+	case VAL_F64: ok = time_of_f64(v.f, &ms); break;
+	case VAL_STR: ok = time_parse(v.s, v.n, NULL, NULL, &ms); break;
+	default: break;
+	}
+	if (!ok)
+		return ferr(FERR_DATA, "--time: the field holds no time");
+	s->row.n = 0;
+	if ((rc = buf_put(&s->row, ctx->row, row_len(ctx->row))) == 0)
+		row_set_time(s->row.p, ms);
+	return rc;
+}
+
+static int
+begin_explode(struct step *s, const uint8_t *row)
+{
+	struct val v = s->field < 0 ? VAL_NULLV : row_get(row, (unsigned)s->field);
+
+	if (val_is_null(&v))
+		return 0; /* no elements */
+	if (json_count(&v) < 0)
+		return ferr(FERR_DATA, "--explode: field '%s' holds a %s, not an array", s->names.v[0], val_type_name(v.t));
+	s->whole.n = s->pos = 0;
+	s->active = true;
+	return buf_put(&s->whole, row, row_len(row));
+}
+
+/* Send a row through the steps from i on, up to an explode or the output. */
+static int
+run(struct map *m, struct op *op, unsigned i, const uint8_t *row)
+{
+	struct expr_ctx ctx = { .row = row };
+	int rc;
+
+	for (; i < m->n; i++) {
+		struct step *s = &m->steps[i];
+
+		ctx.row = row;
+		ctx.schema = s->in;
+		switch (s->kind) {
+		case STEP_WHERE:
+			expr_arena_reset(s->sets[0].e);
+			if ((rc = expr_test(s->sets[0].e, &ctx)) <= 0)
+				return rc;
+			continue;
+		case STEP_SET: rc = run_set(s, &ctx); break;
+		case STEP_TIME: rc = run_time(s, &ctx); break;
+		case STEP_EXPLODE: return begin_explode(s, row);
+		default: rc = rebuild(s, row, NULL, NULL, 0); break;
+		}
+		if (rc != 0)
+			return rc;
+		row = s->row.p;
+	}
+	return op_forward(op, row, row + row_len(row));
+}
+
+/* A row that cannot be computed. */
+static int
+bad(struct map *m, struct op *op, int rc)
+{
+	return rc == FERR_DATA ? op_bad_row(op, m->row, ferr_text()) : rc;
+}
+
+/* Go on with the innermost explode until all are done: 0, or FERR_AGAIN when the output is full. */
+static int
+drain(struct map *m, struct op *op)
+{
+	struct step *s;
+	struct val whole, elem;
+	unsigned i;
+	int rc;
+
+	for (;;) {
+		for (i = m->n; i > 0 && !m->steps[i - 1].active; i--)
+			;
+		if (i == 0)
+			return 0;
+		if (op_full(op))
+			return FERR_AGAIN;
+		s = &m->steps[i - 1];
+		whole = row_raw(s->whole.p, (unsigned)s->field);
+		s->arena.n = 0;
+		if (!json_next(&whole, &s->pos, &s->arena, &elem)) {
+			s->active = false;
+			continue;
+		}
+		rc = rebuild(s, s->whole.p, &elem, &s->map[s->field], 1);
+		if (rc == 0)
+			rc = run(m, op, i, s->row.p);
+		if (rc != 0 && (rc = bad(m, op, rc)) != 0)
+			return rc;
+	}
+}
+
+/* --where alone: runs of rows that pass are forwarded as they are. */
+static int
+filter(struct map *m, struct op *op, uint8_t **p, uint8_t *end)
+{
+	struct expr_ctx ctx = { .schema = op_schema(op) };
+	uint8_t *row, *from = *p;
+	int rc = 0, pass;
+
+	for (row = *p; row < end; row += row_len(row)) {
+		ctx.row = m->row = row;
+		pass = 1;
+		for (unsigned i = 0; i < m->n && pass == 1; i++) {
+			expr_arena_reset(m->steps[i].sets[0].e);
+			pass = expr_test(m->steps[i].sets[0].e, &ctx);
+		}
+		if (pass == 1)
+			continue;
+		if (row > from && (rc = op_forward(op, from, row)) != 0)
+			return rc;
+		from = row + row_len(row);
+		if (pass < 0 && (rc = bad(m, op, pass)) != 0)
+			return rc;
+	}
+	if (row > from)
+		rc = op_forward(op, from, row);
+	*p = end;
+	return rc;
+}
+
+static int
+map_on_rows(void *self, struct op *op, uint8_t **p, uint8_t *end)
+{
+	struct map *m = self;
+	int rc;
+
+	m->rows++;
+	if (m->filter_only)
+		return filter(m, op, p, end);
+	for (; *p < end; *p += row_len(*p)) {
+		m->row = *p;
+		if (!m->open && (rc = run(m, op, 0, *p)) != 0 && (rc = bad(m, op, rc)) != 0)
+			return rc;
+		m->open = true;
+		if ((rc = drain(m, op)) != 0)
+			return rc == FERR_AGAIN ? 0 : rc; /* this row is not done yet */
+		m->open = false;
+	}
+	return 0;
+}
+
+static int
+map_on_end(void *self, struct op *op)
+{
+	struct map *m = self;
+
+	for (unsigned i = 0; i < m->n && m->rows > 0; i++) {
+		const struct step *s = &m->steps[i];
+
+		for (unsigned k = 0; k < s->nsets; k++) {
+			for (unsigned f = 0; f < expr_nfields(s->sets[k].e); f++)
+				op_warn_unseen(op, s->in, expr_field(s->sets[k].e, f));
+		}
+		for (size_t k = 0; k < s->names.n; k += s->kind == STEP_RENAME ? 2 : 1)
+			op_warn_unseen(op, s->in, s->names.v[k]);
+	}
+	return 0;
+}
+
+const struct op_class map_class = {
+	.name = "fmap",
+	.on_schema = map_on_schema,
+	.on_rows = map_on_rows,
+	.on_end = map_on_end,
+};

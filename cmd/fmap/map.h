@@ -1,0 +1,21 @@
+/*
+ * map -- the class of fmap: steps on records, in the order of the command line.
+ *
+ * Each step takes rows under its own incoming schema and gives rows under its outgoing one, which only
+ * grows.  --where alone forwards what came.  --explode makes several rows of one: a cursor that can be resumed.
+ */
+#ifndef FMAP_MAP_H
+#define FMAP_MAP_H
+
+#include "op/op.h"
+
+enum step_kind { STEP_WHERE, STEP_SET, STEP_KEEP, STEP_DROP, STEP_RENAME, STEP_EXPLODE, STEP_TIME };
+
+struct map;
+int map_new(struct map **out);
+void map_free(struct map *m);
+int map_add(struct map *m, enum step_kind kind, const char *arg); /* FERR_USAGE */
+unsigned map_steps(const struct map *m);
+extern const struct op_class map_class;
+
+#endif

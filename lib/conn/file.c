@@ -1,0 +1,184 @@
+/* file: see file.h. */
+#include "conn/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+
+#include "conn/unpack.h"
+#include "fio/fio.h"
+
+#define READ_SIZE (256u << 10)
+
+struct file {
+	int fd;
+	char *name;
+	bool live, sock;
+	bool sniffed;
+	struct unpack *unpack;
+	struct buf raw; /* packed bytes; before sniffing the first bytes of any file */
+	size_t at;
+};
+
+int
+file_take(struct file **out, int fd, const char *name)
+{
+	struct file *f = calloc(1, sizeof(*f));
+	struct stat st;
+	int own;
+
+	if (f == NULL || (f->name = strdup(name)) == NULL || fio_fstat(fd, &st) == -1) {
+		free(f);
+		fio_close(fd);
+		return ferr(FERR_NOMEM, "out of memory");
+	}
+	f->fd = fd;
+	f->sock = S_ISSOCK(st.st_mode);
+	f->live = !S_ISREG(st.st_mode);
+	if (S_ISFIFO(st.st_mode)) {
+		fio_pipe_size(fd, 1 << 20);
+		if ((own = fio_reopen_nonblock(fd, false)) != -1) {
+			fio_close(fd);
+			f->fd = own;
+		}
+	}
+	if (S_ISDIR(st.st_mode)) {
+		file_close(f);
+		return ferr(FERR_USAGE, "%s is a directory; write it as %s/", name, name);
+	}
+	*out = f;
+	return 0;
+}
+
+int
+file_open(struct file **out, const char *path)
+{
+	int fd = fio_open(path, O_RDONLY, 0);
+
+	if (fd == -1)
+		return ferr_sys(FERR_USAGE, "cannot read %s", path);
+	return file_take(out, fd, path);
+}
+
+void
+file_close(struct file *f)
+{
+	if (f == NULL)
+		return;
+	fio_close(f->fd);
+	unpack_free(f->unpack);
+	buf_fini(&f->raw);
+	free(f->name);
+	free(f);
+}
+
+static ssize_t
+read_raw(struct file *f, struct buf *b)
+{
+	ssize_t k;
+
+	if (buf_room(b, READ_SIZE) != 0)
+		return FERR_NOMEM;
+	k = f->sock ? fio_recv(f->fd, b->p + b->n, READ_SIZE) : fio_read(f->fd, b->p + b->n, READ_SIZE);
+	if (k == -1)
+		return errno == EAGAIN ? FERR_AGAIN : ferr_sys(FERR_IO, "reading %s", f->name);
+	b->n += (size_t)k;
+	return k;
+}
+
+/* The first four bytes tell whether the file is packed. */
+static ssize_t
+sniff(struct file *f)
+{
+	ssize_t k = 1;
+	int rc;
+
+	while (f->raw.n < 4 && k > 0) {
+		if ((k = read_raw(f, &f->raw)) < 0)
+			return k;
+	}
+	if (f->raw.n == 0)
+		return 0; /* empty so far */
+	f->sniffed = true;
+	if (unpack_sniff(f->raw.p, f->raw.n) != UNPACK_NONE &&
+	    (rc = unpack_new(&f->unpack, unpack_sniff(f->raw.p, f->raw.n))) != 0)
+		return ferr_prefix(rc, "%s", f->name);
+	return 1;
+}
+
+static ssize_t
+read_packed(struct file *f, struct buf *b)
+{
+	size_t used, before = b->n;
+	ssize_t k;
+	int rc;
+
+	for (;;) {
+		if (f->at == f->raw.n) {
+			f->raw.n = f->at = 0;
+			if ((k = read_raw(f, &f->raw)) < 0)
+				return k;
+			if (k == 0 && !unpack_at_border(f->unpack))
+				return ferr(FERR_TRUNC, "%s breaks off in the middle of packed data", f->name);
+			if (k == 0)
+				return 0;
+		}
+		rc = unpack_some(f->unpack, f->raw.p + f->at, f->raw.n - f->at, &used, b, READ_SIZE);
+		f->at += used;
+		if (rc != 0)
+			return ferr_prefix(rc, "%s", f->name);
+		if (b->n > before)
+			return (ssize_t)(b->n - before);
+	}
+}
+
+ssize_t
+file_read(struct file *f, struct buf *b)
+{
+	ssize_t k;
+
+	if (!f->sniffed && (k = sniff(f)) <= 0)
+		return k;
+	if (f->unpack != NULL)
+		return read_packed(f, b);
+	if (f->at < f->raw.n) { /* read while sniffing */
+		k = (ssize_t)(f->raw.n - f->at);
+		if (buf_put(b, f->raw.p + f->at, (size_t)k) != 0)
+			return FERR_NOMEM;
+		buf_fini(&f->raw);
+		f->at = 0;
+		return k;
+	}
+	return read_raw(f, b);
+}
+
+int
+file_fd(const struct file *f)
+{
+	return f->fd;
+}
+
+bool
+file_live(const struct file *f)
+{
+	return f->live;
+}
+
+bool
+file_packed(const struct file *f)
+{
+	return f->unpack != NULL;
+}
+
+int
+file_identity(const struct file *f, dev_t *dev, ino_t *ino, off_t *size)
+{
+	struct stat st;
+
+	if (fio_fstat(f->fd, &st) == -1)
+		return ferr_sys(FERR_IO, "%s", f->name);
+	*dev = st.st_dev;
+	*ino = st.st_ino;
+	*size = st.st_size;
+	return 0;
+}

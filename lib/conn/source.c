@@ -1,0 +1,768 @@
+/* source: see source.h. */
+#include "conn/source.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <sys/inotify.h>
+
+#include "base/time.h"
+#include "conn/paths.h"
+#include "conn/source_time.h"
+#include "conn/split.h"
+#include "coord/wm.h"
+#include "expr/expr.h"
+#include "expr/names.h"
+#include "fio/fio.h"
+
+#define BATCH 1000		    /* records of a split before another is looked at, and between its marks */
+#define LIVE_MARK_NS 200000000LL    /* live input: a mark at the latest so long after a record */
+#define RELIST_NS 1000000000LL	    /* how often directories and patterns are looked at again */
+#define OPEN_MAX_SPLITS 256
+
+struct source {
+	struct source_spec spec;
+	struct schema schema;
+	struct fmt_field *fields;
+	unsigned nfields;
+	struct source_clock *clock; /* event times */
+	struct split **splits;
+	unsigned n, cap, nopen;
+	struct wm wm;
+	struct wm_chan *chans;
+	struct split *cur; /* being read */
+	unsigned left;	   /* records it may still give before another is looked at */
+	bool timed;	   /* watermarks are given */
+	struct buf *out;   /* rows [at, out->n) are not told to op yet */
+	size_t at;
+	size_t last_row; /* where the last row begins */
+	unsigned rows;
+	int meta_file, meta_offset; /* fields, -1 */
+	struct buf tmp;
+	int64_t good;
+	int64_t rate_since;
+	int inotify;
+	int64_t listed_at;
+};
+
+/* ---- the list of splits ---- */
+
+static int
+add_split(struct source *s, enum split_kind kind, const char *name)
+{
+	struct split **splits;
+	struct wm_chan *chans;
+	unsigned cap = s->cap != 0 ? 2 * s->cap : 16;
+	int rc;
+
+	if (s->n == s->cap) {
+		if ((splits = realloc(s->splits, cap * sizeof(*splits))) == NULL)
+			return ferr(FERR_NOMEM, "out of memory");
+		s->splits = splits;
+		if ((chans = realloc(s->chans, cap * sizeof(*chans))) == NULL)
+			return ferr(FERR_NOMEM, "out of memory");
+		s->chans = chans;
+		s->cap = cap;
+	}
+	if ((rc = split_new(&s->splits[s->n], kind, name, s->spec.follow && kind == SPLIT_FILE)) != 0)
+		return rc;
+	s->chans[s->n++] = (struct wm_chan){ .wm = WM_MIN };
+	s->wm.c = s->chans;
+	s->wm.n = s->spec.sequence ? 1 : s->n;
+	return 0;
+}
+
+/* The watermark channel of split i: with --sequence all are one. */
+static unsigned
+chan_of(const struct source *s, unsigned i)
+{
+	return s->spec.sequence ? 0 : i;
+}
+
+/* A file of a directory or pattern: new ones only. */
+static int
+add_file(void *cookie, const char *path)
+{
+	struct source *s = cookie;
+
+	for (unsigned i = 0; i < s->n; i++) {
+		if (s->splits[i]->kind == SPLIT_FILE &&
+		    (strcmp(s->splits[i]->name, path) == 0 || split_same_file(s->splits[i], path)))
+			return 0;
+	}
+	return add_split(s, SPLIT_FILE, path);
+}
+
+static int
+add_uri(struct source *s, const char *uri)
+{
+	static const char *const later[] = { "kafka://", "tcp://", "unix:", "http://", "https://", "exec:", "s3://" };
+	struct stat st;
+	unsigned before = s->n;
+	const char *colon = strstr(uri, "://");
+	int rc;
+
+	for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++) {
+		if (strncmp(uri, later[i], strlen(later[i])) == 0)
+			return ferr(FERR_NOTYET, "%s sources are not yet there", later[i]);
+	}
+	if (strcmp(uri, "-") == 0)
+		return add_split(s, SPLIT_STDIN, "stdin");
+	if (strncmp(uri, "gen:", 4) == 0)
+		return add_split(s, SPLIT_GEN, uri + 4);
+	if (colon != NULL && fio_stat(uri, &st) != 0)
+		return ferr(FERR_USAGE, "'%.*s://' is not a kind of source", (int)(colon - uri), uri);
+	if (paths_many(uri)) {
+		if ((rc = paths_each(uri, add_file, s)) != 0)
+			return rc;
+		return s->n == before && !s->spec.follow ? ferr(FERR_USAGE, "no file matches %s", uri) : 0;
+	}
+	if (fio_stat(uri, &st) != 0)
+		return ferr_sys(FERR_USAGE, "cannot read %s", uri);
+	if (S_ISDIR(st.st_mode))
+		return ferr(FERR_USAGE, "%s is a directory; to read its files write %s/", uri, uri);
+	return add_split(s, SPLIT_FILE, uri);
+}
+
+/* ---- --fields ---- */
+
+static int
+add_column(void *cookie, const char *piece, size_t n)
+{
+	static const struct { const char *name; enum val_type type; } types[] = {
+		{ "i64", VAL_I64 }, { "int", VAL_I64 }, { "f64", VAL_F64 }, { "float", VAL_F64 }, { "bool", VAL_BOOL },
+		{ "str", VAL_STR }, { "string", VAL_STR }, { "time", VAL_TIME }, { "json", VAL_JSON },
+	};
+	static const char *const known[] = { "i64", "f64", "bool", "str", "time", "json" };
+	struct source *s = cookie;
+	struct names name = { NULL, 0 };
+	const char *colon = memrchr(piece, ':', n), *near;
+	enum val_type type = VAL_ABSENT;
+	struct fmt_field *f;
+	char word[16], *text;
+	size_t nword;
+	int rc;
+
+	if (colon != NULL && memchr(colon, '"', (size_t)(piece + n - colon)) == NULL) {
+		nword = (size_t)(piece + n - colon) - 1;
+		while (nword > 0 && colon[nword] == ' ')
+			nword--;
+		snprintf(word, sizeof(word), "%.*s", (int)nword, colon + 1);
+		for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+			if (strcmp(types[i].name, word) == 0)
+				type = types[i].type;
+		}
+		if (type == VAL_ABSENT) {
+			near = near_word(word, known, 6);
+			return ferr(FERR_USAGE, "'%s' is not a type%s%s%s; i64, f64, bool, str, time and json are", word, near != NULL ? "; did you mean " : "",
+			    near != NULL ? near : "", near != NULL ? "?" : "");
+		}
+		n = (size_t)(colon - piece);
+	}
+	while (n > 0 && piece[n - 1] == ' ')
+		n--;
+	if ((text = strndup(piece, n)) == NULL)
+		return ferr(FERR_NOMEM, "out of memory");
+	rc = names_parse(&name, text);
+	free(text);
+	if (rc == 0 && (name.n != 1 || schema_find(&s->schema, name.v[0], strlen(name.v[0])) >= 0))
+		rc = ferr(FERR_USAGE, "a column is named twice, or not at all");
+	if (rc == 0 && (rc = schema_add(&s->schema, name.v[0], strlen(name.v[0]))) >= 0) {
+		if ((f = realloc(s->fields, (s->nfields + 1) * sizeof(*f))) == NULL) {
+			rc = ferr(FERR_NOMEM, "out of memory");
+		} else {
+			s->fields = f;
+			f[s->nfields++] = (struct fmt_field){ name.v[0], type, (unsigned)rc };
+			name.v[0] = NULL;
+			rc = 0;
+		}
+	}
+	names_fini(&name);
+	return rc;
+}
+
+/* ---- making one ---- */
+
+static int
+add_meta(struct source *s, const char *what)
+{
+	struct buf b = BUF_INIT;
+	int rc = buf_printf(&b, "%s%s", s->spec.meta, what);
+
+	if (rc == 0)
+		rc = schema_add(&s->schema, (const char *)b.p, b.n);
+	buf_fini(&b);
+	return rc;
+}
+
+int
+source_new(struct source **out, const struct source_spec *spec)
+{
+	struct source *s = calloc(1, sizeof(*s));
+	int rc = 0;
+
+	if (s == NULL)
+		return ferr(FERR_NOMEM, "out of memory");
+	s->spec = *spec;
+	s->inotify = -1;
+	s->meta_file = s->meta_offset = -1;
+	schema_init(&s->schema);
+	wm_init(&s->wm, NULL, 0);
+	if (spec->fields != NULL && (rc = expr_split(spec->fields, ',', add_column, s)) != 0)
+		rc = ferr_prefix(rc, "--fields");
+	for (int i = 0; i < spec->nuris && rc == 0; i++)
+		rc = add_uri(s, spec->uris[i]);
+	if (rc == 0)
+		rc = source_clock_new(&s->clock, spec);
+	if (rc == 0 && spec->marks == MARKS_EACH && spec->time == TIME_NONE && s->n > 0 && s->splits[0]->kind != SPLIT_GEN)
+		rc = ferr(FERR_USAGE, "--watermark each needs event times; name their field with --time FIELD");
+	if (rc != 0) {
+		source_free(s);
+		return rc;
+	}
+	*out = s;
+	return 0;
+}
+
+void
+source_free(struct source *s)
+{
+	if (s == NULL)
+		return;
+	for (unsigned i = 0; i < s->n; i++)
+		split_free(s->splits[i]);
+	for (unsigned i = 0; i < s->nfields; i++)
+		free(s->fields[i].name);
+	if (s->inotify >= 0)
+		fio_close(s->inotify);
+	source_clock_free(s->clock);
+	schema_fini(&s->schema);
+	buf_fini(&s->tmp);
+	free(s->fields);
+	free(s->splits);
+	free(s->chans);
+	free(s);
+}
+
+/* ---- rows and marks out ---- */
+
+/* Tell op of the rows that have gathered. */
+static int
+flush_rows(struct source *s, struct op *op)
+{
+	unsigned n = s->rows;
+	int rc;
+
+	if (s->schema.n != op_out_schema(op)->n && (rc = op_set_schema(op, &s->schema)) != 0)
+		return rc;
+	s->rows = 0;
+	if (n > 0 && (rc = op_rows_done(op, s->at, n)) != 0)
+		return rc;
+	s->out = op_rows_buf(op);
+	s->at = s->out->n;
+	return 0;
+}
+
+static int
+tell(struct source *s, struct op *op, struct wm_out t)
+{
+	int rc;
+
+	if (!t.active && !t.watermark && !t.idle)
+		return 0;
+	if ((rc = flush_rows(s, op)) != 0)
+		return rc;
+	if (t.active && (rc = op_emit_idle(op, false)) != 0)
+		return rc;
+	if (t.watermark && (rc = op_emit_watermark(op, s->wm.out)) != 0)
+		return rc;
+	if (t.idle && (rc = op_emit_idle(op, true)) != 0)
+		return rc;
+	s->out = op_rows_buf(op);
+	s->at = s->out->n;
+	return 0;
+}
+
+/* C1, per split. */
+static int
+mark(struct source *s, struct op *op, unsigned i)
+{
+	struct split *sp = s->splits[i];
+
+	sp->since_mark = 0;
+	sp->marked_at = op_now(op);
+	if (sp->max_ts == ROW_NOTIME)
+		return 0;
+	return tell(s, op, wm_mark(&s->wm, chan_of(s, i), source_clock_watermark(s->clock, sp, sp->max_ts)));
+}
+
+static int
+bad_record(struct source *s, struct op *op, const struct split *sp, uint64_t line, uint64_t col, const char *reason,
+    const void *text, size_t n)
+{
+	struct buf at = BUF_INIT;
+	int rc;
+
+	(void)s;
+	if ((rc = buf_printf(&at, "%s:%" PRIu64 ":%" PRIu64, sp->kind == SPLIT_GEN ? "gen" : sp->name, line, col)) == 0)
+		rc = buf_cstr(&at) != NULL ? op_bad(op, (const char *)at.p, reason, text, n) : FERR_NOMEM;
+	buf_fini(&at);
+	return rc;
+}
+
+/* Make the row at [at, out->n) anew with the fields of --meta. */
+static int
+add_place(struct source *s, const struct split *sp, size_t at)
+{
+	struct val file = val_text(VAL_STR, sp->name, strlen(sp->name)), offset = val_i64((int64_t)sp->offset), v;
+	const uint8_t *row = s->out->p + at;
+	struct rowb w;
+	int rc;
+
+	s->tmp.n = 0;
+	if ((rc = buf_put(&s->tmp, row, s->out->n - at)) != 0)
+		return rc;
+	row = s->tmp.p;
+	s->out->n = at;
+	if ((rc = rowb_begin(&w, s->out, s->schema.n, row_kind(row), row_time(row))) != 0)
+		return rc;
+	for (unsigned i = 0; i < row_n(row) && rc == 0; i++) {
+		v = row_raw(row, i);
+		if (v.t != VAL_ABSENT)
+			rc = rowb_set(&w, i, &v);
+	}
+	if (rc == 0 && (rc = rowb_set(&w, (unsigned)s->meta_file, &file)) == 0)
+		rc = rowb_set(&w, (unsigned)s->meta_offset, &offset);
+	if (rc != 0) {
+		rowb_drop(&w);
+		return rc;
+	}
+	return rowb_end(&w);
+}
+
+/* The row at [at, out->n): give it its time.  1 good, 0 bad and gone. */
+static int
+take_row(struct source *s, struct op *op, struct split *sp, size_t at)
+{
+	char reason[512];
+	int64_t ts;
+	int rc;
+
+	rc = source_clock_time(s->clock, sp, &s->schema, s->out->p + at, &ts);
+	if (rc == 0 && s->meta_file >= 0)
+		rc = add_place(s, sp, at);
+	if (rc == FERR_DATA) {
+		snprintf(reason, sizeof(reason), "%s", ferr_text());
+		s->out->n = at;
+		return bad_record(s, op, sp, sp->line, 1, reason, sp->rec, sp->nrec);
+	}
+	if (rc != 0)
+		return rc;
+	row_set_time(s->out->p + at, ts);
+	if (ts > sp->max_ts)
+		sp->max_ts = ts;
+	s->rows++;
+	s->good++;
+	return 1;
+}
+
+/* ---- reading ---- */
+
+static struct split_conf
+split_conf(const struct source *s, struct schema *schema)
+{
+	return (struct split_conf){ .format = s->spec.format, .schema = schema, .fields = s->fields,
+		.nfields = s->nfields, .hold = s->spec.hold };
+}
+
+/* The time of a split's first good record, so that it counts before it is read. */
+static int
+peek(struct source *s, struct op *op, unsigned i)
+{
+	struct split *sp = s->splits[i];
+	struct split_conf conf;
+	struct schema scratch;
+	int rc;
+
+	if (sp->kind == SPLIT_STDIN || !s->timed)
+		return 0;
+	schema_init(&scratch);
+	s->tmp.n = 0;
+	if ((rc = schema_copy(&scratch, &s->schema)) == 0) {
+		conf = split_conf(s, &scratch);
+		rc = split_open(sp, &conf);
+	}
+	if (rc == 0 && sp->live && !sp->follow)
+		goto keep; /* a pipe: what is read from it is gone */
+	while (rc == 0) {
+		if ((rc = split_next(sp, &s->tmp)) == FERR_DATA)
+			rc = 0;
+		else if (rc == 1 && source_clock_time(s->clock, sp, &scratch, s->tmp.p, &sp->first) == 0)
+			break;
+		else if (rc <= 0)
+			break;
+		s->tmp.n = 0;
+		rc = 0;
+	}
+	if (rc == 1 && sp->first != ROW_NOTIME)
+		rc = tell(s, op, wm_mark(&s->wm, i, source_clock_watermark(s->clock, sp, sp->first)));
+	if (rc == FERR_AGAIN || rc == FERR_DATA || rc == 1)
+		rc = 0;
+keep:
+	split_close(sp);
+	sp->done = false;
+	sp->waiting = false;
+	sp->line = 0;
+	schema_fini(&scratch);
+	return rc;
+}
+
+static int
+finish_split(struct source *s, struct op *op, unsigned i)
+{
+	split_close(s->splits[i]);
+	s->nopen--;
+	if (!s->timed || s->spec.marks == MARKS_NONE)
+		return 0;
+	if (s->spec.sequence) { /* the next file goes on where this one ended */
+		if (i + 1 < s->n) {
+			s->splits[i + 1]->max_ts = s->splits[i]->max_ts;
+			s->splits[i + 1]->since_mark = s->splits[i]->since_mark;
+		}
+		return 0;
+	}
+	/* With hold the end of the file is not the end of time. */
+	return s->spec.hold ? mark(s, op, i) : tell(s, op, wm_mark(&s->wm, i, WM_MAX));
+}
+
+static unsigned
+index_of(const struct source *s, const struct split *sp)
+{
+	unsigned i = 0;
+
+	while (s->splits[i] != sp)
+		i++;
+	return i;
+}
+
+/* Which split is read next; NULL: none has anything now. */
+static struct split *
+pick(struct source *s)
+{
+	struct split *best = NULL, *sp;
+	int64_t wm, best_wm = 0, min = WM_MAX;
+
+	for (unsigned i = 0; i < s->n; i++) {
+		if (!s->splits[i]->done && !s->chans[i].idle && s->chans[i].wm < min)
+			min = s->chans[i].wm;
+	}
+	for (unsigned i = 0; i < s->n; i++) {
+		sp = s->splits[i];
+		if (sp->done)
+			continue;
+		if (s->spec.sequence || !s->timed) /* one after the other */
+			return sp->waiting ? NULL : sp;
+		wm = s->chans[i].wm;
+		if (sp->waiting || (!sp->read && s->nopen >= OPEN_MAX_SPLITS))
+			continue;
+		if (s->spec.max_drift != 0 && min != WM_MIN && wm > min && wm - min > s->spec.max_drift)
+			continue;
+		if (best == NULL || wm < best_wm) {
+			best = sp;
+			best_wm = wm;
+		}
+	}
+	return best;
+}
+
+/* Behind a good row: marks, as --watermark wants them. */
+static int
+mark_if_due(struct source *s, struct op *op, unsigned i)
+{
+	struct split *sp = s->splits[i];
+	int64_t wm;
+	int rc;
+
+	sp->since_mark++;
+	if (s->chans[chan_of(s, i)].idle && (rc = tell(s, op, wm_active(&s->wm, chan_of(s, i)))) != 0)
+		return rc;
+	switch (s->spec.marks) {
+	case MARKS_EACH:
+		return mark(s, op, i);
+	case MARKS_AUTO:
+		if (sp->since_mark >= BATCH && (!sp->live || sp->follow))
+			return mark(s, op, i);
+		return 0;
+	case MARKS_FIELD:
+		rc = source_clock_mark(s->clock, sp, &s->schema, s->out->p + s->last_row, &wm);
+		return rc == 1 ? tell(s, op, wm_mark(&s->wm, chan_of(s, i), wm)) : rc;
+	default:
+		return 0;
+	}
+}
+
+/* Read the current split until its batch is full, it has nothing more, or the output is full. */
+static int
+read_batch(struct source *s, struct op *op)
+{
+	struct split *sp = s->cur;
+	unsigned i = index_of(s, sp);
+	size_t at;
+	int rc = 1;
+
+	s->out = op_rows_buf(op);
+	s->at = s->out->n;
+	while (s->left > 0 && rc == 1) {
+		at = s->last_row = s->out->n;
+		if ((rc = split_next(sp, s->out)) == FERR_DATA) {
+			rc = bad_record(s, op, sp, sp->bad.line, sp->bad.col, sp->bad.reason, sp->bad.text, sp->bad.n);
+			rc = rc == 0 ? 1 : rc;
+			continue;
+		}
+		if (rc != 1)
+			break;
+		s->left--;
+		if ((rc = take_row(s, op, sp, at)) == 0) {
+			rc = 1;
+			continue;
+		}
+		if (rc == 1 && s->timed && (rc = mark_if_due(s, op, i)) == 0)
+			rc = 1;
+		if (rc == 1 && (s->out->n >= FRAME_AIM || s->good == s->spec.limit)) {
+			if ((rc = flush_rows(s, op)) != 0)
+				return rc;
+			if (op_full(op) || s->good == s->spec.limit)
+				return 0;
+			rc = 1;
+		}
+	}
+	sp->last_at = op_now(op);
+	if (rc < 0 && rc != FERR_AGAIN) {
+		int keep = rc;
+		char text[1024];
+
+		/* What was good before the fault still goes out. */
+		snprintf(text, sizeof(text), "%s", ferr_text());
+		if ((rc = flush_rows(s, op)) != 0)
+			return rc;
+		return ferr(keep, "%s", text);
+	}
+	if (rc == 0 && (rc = finish_split(s, op, i)) != 0)
+		return rc;
+	if (s->left == 0 || rc != 1)
+		s->cur = NULL;
+	return flush_rows(s, op);
+}
+
+/* ---- waiting ---- */
+
+static int
+watch_dirs(struct source *s)
+{
+	if (s->inotify >= 0 || (s->inotify = fio_inotify()) == -1)
+		return 0; /* without it, once a second has to do */
+	for (unsigned i = 0; i < s->n; i++) {
+		const char *name = s->splits[i]->name, *slash = strrchr(name, '/');
+		char *dir;
+
+		if (!s->splits[i]->follow)
+			continue;
+		if ((dir = slash == NULL ? strdup(".") : strndup(name, (size_t)(slash - name) + 1)) == NULL)
+			return ferr(FERR_NOMEM, "out of memory");
+		fio_inotify_add(s->inotify, dir, IN_MODIFY | IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE);
+		free(dir);
+	}
+	for (int i = 0; i < s->spec.nuris; i++) {
+		size_t n = strlen(s->spec.uris[i]);
+
+		if (n > 0 && s->spec.uris[i][n - 1] == '/')
+			fio_inotify_add(s->inotify, s->spec.uris[i], IN_MODIFY | IN_CREATE | IN_MOVED_TO);
+	}
+	return 0;
+}
+
+/* --follow: files that have come since. */
+static int
+relist(struct source *s, struct op *op)
+{
+	unsigned before = s->n;
+	int rc = 0;
+
+	if (!s->spec.follow || op_now(op) - s->listed_at < RELIST_NS)
+		return 0;
+	s->listed_at = op_now(op);
+	for (int i = 0; i < s->spec.nuris && rc == 0; i++) {
+		if (paths_many(s->spec.uris[i]))
+			rc = paths_each(s->spec.uris[i], add_file, s);
+	}
+	for (unsigned i = before; i < s->n && rc == 0; i++)
+		rc = peek(s, op, i);
+	return rc;
+}
+
+/* Marks and idleness of live splits while nothing comes; sets when to look again. */
+static int
+tend_live(struct source *s, struct op *op, int64_t *wake)
+{
+	int64_t now = op_now(op), at;
+	int rc = 0;
+
+	for (unsigned i = 0; i < s->n && rc == 0; i++) {
+		struct split *sp = s->splits[i];
+
+		if (!sp->live || sp->done || !s->timed)
+			continue;
+		if (sp->since_mark > 0 && s->spec.marks == MARKS_AUTO) {
+			at = sp->marked_at + LIVE_MARK_NS;
+			if (at <= now)
+				rc = mark(s, op, i);
+			else if (at < *wake)
+				*wake = at;
+		}
+		if (rc == 0 && s->spec.idle != 0 && sp->waiting && !s->chans[chan_of(s, i)].idle) {
+			at = sp->last_at + s->spec.idle * 1000000;
+			if (at <= now)
+				rc = tell(s, op, wm_idle(&s->wm, chan_of(s, i)));
+			else if (at < *wake)
+				*wake = at;
+		}
+	}
+	return rc;
+}
+
+/* Nothing to read now: what to wait for. */
+static int
+wait_for_more(struct source *s, struct op *op)
+{
+	int64_t wake = INT64_MAX;
+	bool any = false;
+	int fd, rc;
+
+	if ((rc = tend_live(s, op, &wake)) != 0)
+		return rc;
+	for (unsigned i = 0; i < s->n; i++) {
+		struct split *sp = s->splits[i];
+
+		if (sp->done)
+			continue;
+		any = true;
+		sp->waiting = false; /* to be tried again after the wait */
+		if ((fd = split_fd(sp)) >= 0 && (rc = op_wait_fd(op, fd)) != 0)
+			return rc;
+	}
+	if (!any && !s->spec.follow)
+		return OP_END;
+	if (s->spec.follow) {
+		if ((rc = watch_dirs(s)) != 0)
+			return rc;
+		if (s->inotify >= 0) {
+			fio_drain(s->inotify);
+			if ((rc = op_wait_fd(op, s->inotify)) != 0)
+				return rc;
+		}
+		if (op_now(op) + RELIST_NS < wake)
+			wake = op_now(op) + RELIST_NS;
+	}
+	op_wake_at(op, wake);
+	return OP_WAIT;
+}
+
+/* --rate: how many records may go now; 0 sets when to come back. */
+static unsigned
+allowance(struct source *s, struct op *op)
+{
+	int64_t now = op_now(op), due;
+
+	if (s->rate_since == 0)
+		s->rate_since = now;
+	due = (int64_t)((double)(now - s->rate_since) / 1e9 * (double)s->spec.rate) + 1 - s->good;
+	if (due > 0)
+		return due > BATCH ? BATCH : (unsigned)due;
+	op_wake_at(op, now + 1000000000 / s->spec.rate + 1);
+	return 0;
+}
+
+/* ---- the class ---- */
+
+static int
+source_start(void *self, struct op *op)
+{
+	struct source *s = self;
+	int rc = 0;
+
+	s->timed = s->spec.time != TIME_NONE;
+	for (unsigned i = 0; i < s->n; i++)
+		s->timed = s->timed || s->splits[i]->kind == SPLIT_GEN || s->spec.format == FMT_FRAMES;
+	if (s->spec.meta != NULL && ((rc = s->meta_file = add_meta(s, "file")) < 0 || (rc = s->meta_offset = add_meta(s, "offset")) < 0))
+		return rc;
+	if (s->schema.n > 0 && (rc = op_set_schema(op, &s->schema)) != 0)
+		return rc;
+	for (unsigned i = 0; i < s->n && rc >= 0 && (s->n > 1 || s->spec.follow) && !s->spec.sequence; i++)
+		rc = peek(s, op, i);
+	return rc < 0 ? rc : 0;
+}
+
+static int
+finish(struct source *s, struct op *op)
+{
+	int rc = flush_rows(s, op);
+
+	if (rc == 0 && !s->spec.hold)
+		rc = op_emit_watermark(op, WM_MAX);
+	return rc != 0 ? rc : OP_END;
+}
+
+static int
+source_produce(void *self, struct op *op)
+{
+	struct source *s = self;
+	struct split_conf conf = split_conf(s, &s->schema);
+	int64_t wake = INT64_MAX;
+	unsigned n = BATCH;
+	int rc;
+
+	s->out = op_rows_buf(op);
+	s->at = s->out->n;
+	if (op_stopping(op) || s->good == s->spec.limit)
+		return finish(s, op);
+	if (s->spec.rate != 0 && (n = allowance(s, op)) == 0)
+		return OP_WAIT;
+	if ((rc = relist(s, op)) != 0)
+		return rc;
+	if (s->cur == NULL) {
+		if ((s->cur = pick(s)) == NULL) {
+			if ((rc = wait_for_more(s, op)) != OP_END)
+				return rc;
+			return finish(s, op);
+		}
+		s->left = BATCH;
+	}
+	if (!s->cur->open) {
+		if ((rc = split_open(s->cur, &conf)) != 0)
+			return rc;
+		s->cur->read = true;
+		s->cur->last_at = s->cur->marked_at = op_now(op);
+		s->nopen++;
+	}
+	if (n < s->left)
+		s->left = n;
+	if ((rc = read_batch(s, op)) != 0 || (rc = tend_live(s, op, &wake)) != 0)
+		return rc;
+	return OP_MORE;
+}
+
+static int
+source_on_end(void *self, struct op *op)
+{
+	struct source *s = self;
+
+	/* Also an empty stream names the columns that were asked for. */
+	return s->schema.n != op_out_schema(op)->n ? op_set_schema(op, &s->schema) : 0;
+}
+
+const struct op_class source_class = {
+	.name = "fsource",
+	.source = true,
+	.start = source_start,
+	.produce = source_produce,
+	.on_end = source_on_end,
+};

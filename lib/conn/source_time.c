@@ -1,0 +1,196 @@
+/* source_time: see source_time.h. */
+#include "conn/source_time.h"
+
+#include <stdlib.h>
+
+#include "op/zone.h"
+#include "expr/expr.h"
+#include "fio/fio.h"
+
+/* A field that holds a time. */
+struct time_field {
+	struct expr *e;
+	bool plain;   /* one top-level field: number `i` in a schema of `n` fields */
+	char *name;
+	const char *format; /* strptime's, or NULL */
+	const struct schema *of;
+	unsigned n;
+	int i;
+};
+
+struct source_clock {
+	enum source_time kind;
+	int64_t bound, gen_bound, max_ahead;
+	struct time_field time, mark;
+	struct tz *tz;
+	int64_t wall; /* read once in a while for --max-ahead and --time proc */
+	unsigned uses;
+};
+
+/* FIELD[:FORMAT]; the field may be quoted, so the colon is looked for behind quotes. */
+static int
+open_field(struct time_field *f, const char *spec, const char *option)
+{
+	const char *colon = spec, *last, *joined;
+	bool quoted = false;
+	int rc;
+
+	for (; *colon != '\0' && (quoted || *colon != ':'); colon++)
+		quoted = quoted != (*colon == '"');
+	if (*colon == ':')
+		f->format = colon + 1;
+	if ((rc = expr_parse(&f->e, spec, (size_t)(colon - spec), EXPR_PATH)) != 0)
+		return ferr_prefix(rc, "%s", option);
+	if (!expr_is_path(f->e, &last, &joined))
+		return ferr(FERR_USAGE, "%s: '%s' is not a field", option, spec);
+	if (f->format != NULL && !time_format_ok(f->format))
+		return ferr(FERR_USAGE, "%s: '%s' is not a format such as %%Y-%%m-%%d %%H:%%M:%%S", option, f->format);
+	f->plain = strcmp(last, joined) == 0;
+	f->name = strdup(joined);
+	return f->name == NULL ? ferr(FERR_NOMEM, "out of memory") : 0;
+}
+
+int
+source_clock_new(struct source_clock **out, const struct source_spec *spec)
+{
+	struct source_clock *c = calloc(1, sizeof(*c));
+	int rc = 0;
+
+	if (c == NULL)
+		return ferr(FERR_NOMEM, "out of memory");
+	c->kind = spec->time;
+	c->bound = spec->out_of_order;
+	c->max_ahead = spec->max_ahead;
+	if (spec->time == TIME_FIELD)
+		rc = open_field(&c->time, spec->time_spec, "--time");
+	if (rc == 0 && spec->marks == MARKS_FIELD)
+		rc = open_field(&c->mark, spec->marks_field, "--watermark");
+	if (rc == 0 && spec->tz != NULL)
+		rc = zone_load(&c->tz, spec->tz);
+	if (rc != 0) {
+		source_clock_free(c);
+		return rc;
+	}
+	*out = c;
+	return 0;
+}
+
+static void
+close_field(struct time_field *f)
+{
+	expr_free(f->e);
+	free(f->name);
+}
+
+void
+source_clock_free(struct source_clock *c)
+{
+	if (c == NULL)
+		return;
+	close_field(&c->time);
+	close_field(&c->mark);
+	tz_free(c->tz);
+	free(c);
+}
+
+static int
+get_field(struct time_field *f, const struct schema *s, const uint8_t *row, struct val *v)
+{
+	struct expr_ctx ctx = { .row = row, .schema = s };
+	int rc;
+
+	if (f->of != s || f->n != s->n) {
+		f->of = s;
+		f->n = s->n;
+		f->i = schema_find(s, f->name, strlen(f->name));
+		if (!f->plain && (rc = expr_bind(f->e, s)) != 0)
+			return rc;
+	}
+	if (f->plain) {
+		*v = f->i < 0 ? VAL_NULLV : row_raw(row, (unsigned)f->i);
+		return 0;
+	}
+	expr_arena_reset(f->e);
+	return expr_eval(f->e, &ctx, v);
+}
+
+/* A value as a time. */
+static int
+as_time(const struct source_clock *c, const struct time_field *f, struct split *sp, struct val v, int64_t *ts)
+{
+	char q[QUOTE_MAX];
+	bool ok;
+
+	if (v.t == VAL_CELL && f->format == NULL)
+		v = val_resolve(v);
+	switch (v.t) {
+	case VAL_TIME: *ts = v.i; return 0;
+	case VAL_I64: ok = time_of_i64(v.i, ts); break;
+	case VAL_F64: ok = time_of_f64(v.f, ts); break;
+	case VAL_STR:
+	case VAL_CELL:
+		if (f->format != NULL)
+			ok = time_strptime(v.s, v.n, f->format, c->tz, ts);
+		else
+			ok = time_parse(v.s, v.n, c->tz, &sp->times, ts);
+		if (ok)
+			return 0;
+		return ferr(FERR_DATA, "%s is not a time that --time %s%s%s can read", quote(v.s, v.n, q), f->name,
+		    f->format != NULL ? ":" : "", f->format != NULL ? f->format : "");
+	default: return ferr(FERR_DATA, "field '%s' holds a %s, not a time", f->name, val_type_name(v.t));
+	}
+	return ok ? 0 : ferr(FERR_DATA, "field '%s' holds a number that is out of range for a time", f->name);
+}
+
+int
+source_clock_time(struct source_clock *c, struct split *sp, const struct schema *s, const uint8_t *row, int64_t *ts)
+{
+	struct val v;
+	const char *near;
+	int rc;
+
+	if ((c->uses++ & 63) == 0 && (c->kind == TIME_PROC || c->max_ahead != 0))
+		c->wall = fio_wall_ms();
+	if (c->kind == TIME_NONE) {
+		*ts = row_time(row);
+		return 0;
+	}
+	if (c->kind == TIME_PROC) {
+		*ts = c->wall;
+		return 0;
+	}
+	if ((rc = get_field(&c->time, s, row, &v)) != 0)
+		return rc;
+	if (val_is_null(&v)) {
+		near = v.t == VAL_ABSENT || c->time.i < 0 ? schema_near(s, c->time.name) : NULL;
+		return ferr(FERR_DATA, "no event time: field '%s' is %s%s%s%s", c->time.name,
+		    v.t == VAL_ABSENT || c->time.i < 0 ? "missing" : "null", near != NULL ? "; did you mean '" : "",
+		    near != NULL ? near : "", near != NULL ? "'?" : "");
+	}
+	if ((rc = as_time(c, &c->time, sp, v, ts)) != 0)
+		return rc;
+	if (c->max_ahead != 0 && *ts > c->wall + c->max_ahead)
+		return ferr(FERR_DATA, "event time is further ahead of the clock than --max-ahead allows");
+	return 0;
+}
+
+int
+source_clock_mark(struct source_clock *c, struct split *sp, const struct schema *s, const uint8_t *row, int64_t *wm)
+{
+	struct val v;
+	int rc;
+
+	if ((rc = get_field(&c->mark, s, row, &v)) != 0)
+		return rc;
+	if (val_is_null(&v))
+		return 0;
+	return (rc = as_time(c, &c->mark, sp, v, wm)) != 0 ? rc : 1;
+}
+
+int64_t
+source_clock_watermark(const struct source_clock *c, const struct split *sp, int64_t max_ts)
+{
+	int64_t bound = c->bound >= 0 ? c->bound : sp->disorder;
+
+	return max_ts < INT64_MIN + bound + 2 ? INT64_MIN : max_ts - bound - 1;
+}

@@ -1,0 +1,408 @@
+/* split: see split.h. */
+#include "conn/split.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "conn/follow.h"
+#include "conn/gen.h"
+#include "fio/fio.h"
+#include "frame/frame.h"
+
+#define GEN_BATCH 64
+
+struct split_in {
+	struct split_conf conf;
+	struct file *file;
+	struct buf b; /* unpacked bytes; [at, b.n) are to be read */
+	size_t at;
+	uint64_t base; /* offset of b.p[0] in the unpacked file */
+	bool eof;
+	struct fmt_reader *reader; /* text; NULL until the format is known */
+	struct follow *follow;
+	bool finishing; /* reading the copy of a file that was truncated */
+	/* frames */
+	bool frames, ended;
+	struct schema schema; /* of the frames */
+	int *map;
+	struct buf rows; /* the rows of a frame, or of a generator's batch */
+	size_t row;
+	uint64_t seq;
+	struct gen *gen;
+};
+
+int
+split_new(struct split **out, enum split_kind kind, const char *name, bool follow)
+{
+	struct split *s = calloc(1, sizeof(*s));
+
+	if (s == NULL || (s->in = calloc(1, sizeof(*s->in))) == NULL || (s->name = strdup(name)) == NULL) {
+		split_free(s);
+		return ferr(FERR_NOMEM, "out of memory");
+	}
+	s->kind = kind;
+	s->follow = s->live = follow;
+	s->max_ts = s->first = ROW_NOTIME;
+	schema_init(&s->in->schema);
+	*out = s;
+	return 0;
+}
+
+void
+split_free(struct split *s)
+{
+	if (s == NULL)
+		return;
+	if (s->in != NULL)
+		split_close(s);
+	free(s->in);
+	free(s->name);
+	free(s);
+}
+
+int
+split_open(struct split *s, const struct split_conf *conf)
+{
+	struct split_in *in = s->in;
+	int rc, fd;
+
+	in->conf = *conf;
+	if (s->kind == SPLIT_GEN) {
+		if ((rc = gen_new(&in->gen, s->name, conf->schema)) == 0)
+			s->disorder = gen_disorder(in->gen);
+	} else if (s->kind == SPLIT_STDIN) {
+		if ((fd = dup(STDIN_FILENO)) == -1)
+			return ferr_sys(FERR_IO, "stdin is not open");
+		rc = file_take(&in->file, fd, "stdin");
+	} else {
+		rc = file_open(&in->file, s->name);
+		if (rc == 0 && s->follow)
+			rc = follow_new(&in->follow, s->name);
+	}
+	if (rc != 0)
+		return rc;
+	if (in->file != NULL && file_live(in->file))
+		s->live = true;
+	s->open = true;
+	return 0;
+}
+
+void
+split_close(struct split *s)
+{
+	struct split_in *in = s->in;
+
+	file_close(in->file);
+	fmt_reader_free(in->reader);
+	follow_free(in->follow);
+	gen_free(in->gen);
+	buf_fini(&in->b);
+	buf_fini(&in->rows);
+	schema_fini(&in->schema);
+	free(in->map);
+	memset(in, 0, sizeof(*in));
+	schema_init(&in->schema);
+	s->open = false;
+}
+
+int
+split_fd(const struct split *s)
+{
+	return s->open && s->in->file != NULL && file_live(s->in->file) ? file_fd(s->in->file) : -1;
+}
+
+bool
+split_same_file(const struct split *s, const char *path)
+{
+	dev_t dev;
+	ino_t ino;
+	off_t size;
+	struct stat st;
+
+	return s->open && s->in->file != NULL && file_identity(s->in->file, &dev, &ino, &size) == 0 &&
+	    fio_stat(path, &st) == 0 && st.st_dev == dev && st.st_ino == ino;
+}
+
+/* ---- bytes ---- */
+
+/* Go on in the copy of a truncated file, where we were in the file. */
+static int
+switch_to_copy(struct split_in *in)
+{
+	struct buf skip = BUF_INIT;
+	uint64_t left = in->base + in->b.n;
+	ssize_t k = 1;
+	int rc;
+
+	file_close(in->file);
+	in->file = NULL;
+	if ((rc = file_open(&in->file, follow_copy(in->follow))) != 0)
+		return rc;
+	in->finishing = true;
+	while (left > 0 && (k = file_read(in->file, &skip)) > 0) {
+		if (skip.n > left) {
+			rc = buf_put(&in->b, skip.p + left, skip.n - left);
+			left = 0;
+		} else {
+			left -= skip.n;
+		}
+		skip.n = 0;
+	}
+	buf_fini(&skip);
+	return rc != 0 ? rc : k < 0 ? (int)k : 1;
+}
+
+/* More bytes behind in->b: 1, 0 at the end, FERR_AGAIN, or an error. */
+static int
+more(struct split *s)
+{
+	struct split_in *in = s->in;
+	ssize_t k;
+	int rc;
+
+	if (in->at > 0) {
+		in->base += in->at;
+		buf_shift(&in->b, in->at);
+		in->at = 0;
+	}
+	if ((k = file_read(in->file, &in->b)) > 0)
+		return 1;
+	if (k < 0)
+		return (int)k;
+	if (in->follow == NULL || in->finishing || file_packed(in->file)) {
+		in->eof = true;
+		return 0;
+	}
+	rc = follow_check(in->follow, in->file, in->base + in->b.n);
+	if (rc == FOLLOW_WAIT)
+		return FERR_AGAIN;
+	if (rc == FOLLOW_COPY)
+		return switch_to_copy(in);
+	if (rc != FOLLOW_NEXT)
+		return rc;
+	in->eof = true; /* what is left is the old file's last record; then the new one begins */
+	return 0;
+}
+
+/* A followed file has been replaced, and the old one is read to its end. */
+static int
+next_file(struct split *s)
+{
+	struct split_in *in = s->in;
+	struct split_conf conf = in->conf;
+
+	split_close(s);
+	return split_open(s, &conf);
+}
+
+/* ---- text ---- */
+
+/* What the first bytes are, once there are enough of them: 1 known, 0 empty file, FERR_AGAIN, or an error. */
+static int
+open_format(struct split *s)
+{
+	struct split_in *in = s->in;
+	struct fmt_conf c = { .kind = in->conf.format, .schema = in->conf.schema, .fields = in->conf.fields,
+		.nfields = in->conf.nfields };
+	size_t n;
+	int rc;
+
+	while (in->b.n < FRAME_LINE_LEN && !in->eof) {
+		if ((rc = more(s)) < 0) {
+			if (rc == FERR_AGAIN && in->b.n > 0 && memcmp(in->b.p, FRAME_LINE, in->b.n < 7 ? in->b.n : 7) != 0)
+				break;
+			return rc;
+		}
+	}
+	n = in->b.n < 9 ? in->b.n : 9;
+	if (c.kind == FMT_FRAMES || (c.kind == FMT_AUTO && n == 9 && memcmp(in->b.p, FRAME_LINE, 9) == 0)) {
+		if (in->b.n < FRAME_LINE_LEN || memcmp(in->b.p, FRAME_LINE, 9) != 0)
+			return ferr(FERR_CORRUPT, "%s does not hold frames of this version", s->name);
+		in->at = FRAME_LINE_LEN;
+		in->frames = true;
+		return 1;
+	}
+	if (c.kind == FMT_AUTO)
+		c.kind = fmt_sniff(in->b.p, in->b.n);
+	return (rc = fmt_reader_new(&in->reader, &c)) != 0 ? rc : 1;
+}
+
+static void
+note_place(struct split *s, const uint8_t *p, size_t used)
+{
+	s->line = fmt_reader_line(s->in->reader);
+	s->offset = s->in->base + (uint64_t)(p - s->in->b.p);
+	while (used > 0 && (p[used - 1] == '\n' || p[used - 1] == '\r'))
+		used--;
+	s->rec = p;
+	s->nrec = used;
+}
+
+static int
+next_text(struct split *s, struct buf *out)
+{
+	struct split_in *in = s->in;
+	size_t used;
+	const uint8_t *p;
+	int rc;
+
+	for (;;) {
+		p = in->b.p + in->at;
+		rc = fmt_read(in->reader, p, in->b.n - in->at, in->eof && !in->conf.hold, &used, out, &s->bad);
+		in->at += used;
+		if (rc == 1) {
+			note_place(s, p, used);
+			return 1;
+		}
+		if (rc == FERR_DATA || rc == FERR_LIMIT) {
+			s->line = s->bad.line;
+			return FERR_DATA;
+		}
+		if (rc == 0 && (!in->eof || in->at < in->b.n))
+			continue;
+		if (rc < 0 && rc != FERR_AGAIN)
+			return rc;
+		if (in->eof)
+			return 0;
+		if ((rc = more(s)) < 0)
+			return rc;
+	}
+}
+
+/* ---- frames ---- */
+
+static int
+take_schema(struct split_in *in, const struct frame *f)
+{
+	int *map, rc;
+
+	if ((rc = schema_decode(&in->schema, f->payload, f->n)) != 0)
+		return rc;
+	if ((map = realloc(in->map, (in->schema.n + 1) * sizeof(*map))) == NULL)
+		return ferr(FERR_NOMEM, "out of memory");
+	in->map = map;
+	for (unsigned i = 0; i < in->schema.n; i++) {
+		map[i] = (in->schema.f[i].flags & FIELD_HIDDEN) != 0 ? -1
+		    : schema_add(in->conf.schema, in->schema.f[i].name, in->schema.f[i].n);
+		if (map[i] < -1)
+			return map[i];
+	}
+	return 0;
+}
+
+/* Take a frame apart; its rows are copied, for the buffer moves. */
+static int
+take_frame(struct split_in *in, const struct frame *f)
+{
+	const uint8_t *r = f->payload, *end = r + f->n;
+	size_t at;
+	int rc;
+
+	if (f->seq != in->seq++)
+		return ferr(FERR_CORRUPT, "a frame is missing before frame %" PRIu64, f->seq);
+	if (f->kind == FRAME_SCHEMA)
+		return take_schema(in, f);
+	in->ended = f->kind == FRAME_END;
+	if (f->kind != FRAME_DATA)
+		return 0;
+	if ((rc = frame_check_data(f)) != 0)
+		return rc;
+	in->rows.n = in->row = 0;
+	for (; r < end; r += row_len(r)) {
+		if (row_kind(r) == ROW_WATERMARK)
+			continue;
+		if (row_n(r) > in->schema.n)
+			return ferr(FERR_CORRUPT, "a row has more fields than the schema");
+		at = in->rows.n;
+		if ((rc = row_remap(r, in->conf.schema->n, in->map, &in->rows)) != 0)
+			return rc;
+		in->rows.p[at + 7] &= (uint8_t)~ROW_KEYED; /* the key of another pipeline means nothing here */
+		le64put(in->rows.p + at + 16, 0);
+	}
+	return 0;
+}
+
+/* Move the next of the rows that are ready: 1, or 0 when there is none. */
+static int
+ready_row(struct split_in *in, struct buf *out)
+{
+	uint32_t len;
+	int rc;
+
+	if (in->row == in->rows.n)
+		return 0;
+	len = row_len(in->rows.p + in->row);
+	if ((rc = buf_put(out, in->rows.p + in->row, len)) != 0)
+		return rc;
+	in->row += len;
+	return 1;
+}
+
+static int
+next_frames(struct split *s, struct buf *out)
+{
+	struct split_in *in = s->in;
+	struct frame f;
+	size_t used;
+	int rc;
+
+	while ((rc = ready_row(in, out)) == 0) {
+		if (in->ended)
+			return 0;
+		rc = frame_decode(&f, in->b.p + in->at, in->b.n - in->at, &used);
+		if (rc == 0) {
+			in->at += used;
+			rc = take_frame(in, &f);
+		} else if (rc == FERR_AGAIN && (rc = more(s)) == 0) {
+			rc = ferr(FERR_TRUNC, "%s breaks off: the stage that wrote it was killed or failed", s->name);
+		}
+		if (rc < 0)
+			return rc == FERR_AGAIN ? rc : ferr_prefix(rc, "%s", s->name);
+	}
+	s->line++;
+	return rc;
+}
+
+/* ---- generators ---- */
+
+static int
+next_gen(struct split *s, struct buf *out)
+{
+	struct split_in *in = s->in;
+	int n;
+
+	if (in->row == in->rows.n) {
+		in->rows.n = in->row = 0;
+		if ((n = gen_next(in->gen, GEN_BATCH, &in->rows)) < 0)
+			return n;
+	}
+	s->line++;
+	s->offset = s->line - 1;
+	return ready_row(in, out);
+}
+
+int
+split_next(struct split *s, struct buf *out)
+{
+	struct split_in *in = s->in;
+	int rc;
+
+	for (;;) {
+		if (in->gen != NULL)
+			rc = next_gen(s, out);
+		else if (in->frames)
+			rc = next_frames(s, out);
+		else if (in->reader != NULL)
+			rc = next_text(s, out);
+		else if ((rc = open_format(s)) == 1)
+			continue;
+		if (rc != 0 || in->follow == NULL || (file_packed(in->file) && !in->finishing))
+			break;
+		if ((rc = next_file(s)) != 0) /* a followed file's successor */
+			return rc;
+	}
+	s->waiting = rc == FERR_AGAIN;
+	s->done = rc == 0;
+	return rc;
+}

@@ -1,0 +1,77 @@
+/*
+ * fio -- every effect on the world goes through here: files, pipes, clock, random numbers, signals.
+ *
+ * Thin wrappers: EINTR is retried, descriptors are close-on-exec, errors come back as errno with -1
+ * (or NULL) like the calls they wrap.  Faults are injected here in test builds (-DFIO_TEST):
+ *	FFAULT=short   reads and writes move one byte at a time
+ *	FFAULT=eagain  every other read or write of a non-blocking descriptor says EAGAIN
+ *
+ * Units   wall clock in ms since 1970, monotonic clock in ns.
+ */
+#ifndef FIO_FIO_H
+#define FIO_FIO_H
+
+#include <dirent.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include "base/buf.h"
+
+/* Files and descriptors. */
+int fio_open(const char *path, int flags, mode_t mode);
+int fio_openat(int dirfd, const char *path, int flags, mode_t mode);
+int fio_close(int fd);
+ssize_t fio_read(int fd, void *p, size_t n);
+ssize_t fio_write(int fd, const void *p, size_t n);
+ssize_t fio_recv(int fd, void *p, size_t n);	   /* socket, never blocks */
+ssize_t fio_send(int fd, const void *p, size_t n); /* socket, never blocks, no SIGPIPE */
+ssize_t fio_pread(int fd, void *p, size_t n, off_t at);
+off_t fio_seek(int fd, off_t at);
+int fio_fstat(int fd, struct stat *st);
+int fio_stat(const char *path, struct stat *st);
+int fio_fdatasync(int fd);
+int fio_fsync(int fd);
+int fio_rename_noreplace(int dirfd, const char *from, const char *to); /* EEXIST when `to` is there */
+int fio_unlinkat(int dirfd, const char *path);
+int fio_mkdir(const char *path);			 /* one level, 0777; EEXIST is no error when it is a directory */
+DIR *fio_opendir(const char *path);
+struct dirent *fio_readdir(DIR *d); /* NULL at the end (errno 0) or on error */
+int fio_closedir(DIR *d);
+
+/* Call fn with each path that matches the shell pattern, sorted; stops at the first non-zero result and returns it. */
+int fio_glob(const char *pattern, int (*fn)(void *cookie, const char *path), void *cookie);
+
+/* Write all of p[0..n) to a blocking descriptor: 0 or -1. */
+int fio_write_all(int fd, const void *p, size_t n);
+/* Append a whole (small) file to out: 0, or FERR_IO / FERR_LIMIT with its text. */
+int fio_slurp(const char *path, size_t max, struct buf *out);
+
+/* Pipes.  Make a descriptor of our own for the same pipe or FIFO that does not block, so that others who share fd are left alone; -1 when it cannot be. */
+int fio_reopen_nonblock(int fd, bool write);
+/* Ask for a larger kernel buffer; a refusal is no error.  Returns the size it has. */
+int fio_pipe_size(int fd, int bytes);
+bool fio_isatty(int fd);
+unsigned fio_tty_width(int fd);
+
+/* Waiting. */
+int fio_poll(struct pollfd *fds, nfds_t n, int timeout_ms);
+int fio_signalfd(void);		  /* blocks SIGINT, SIGTERM, SIGHUP; ignores SIGPIPE, SIGXFSZ; -1 on error */
+int fio_signal_next(int fd);	  /* next pending signal number, 0 if none */
+int fio_inotify(void);
+int fio_inotify_add(int fd, const char *path, uint32_t mask);
+void fio_drain(int fd); /* read away what is there (inotify) */
+
+/* Clock, random numbers, environment. */
+int64_t fio_wall_ms(void);
+int64_t fio_mono_ns(void);
+int fio_random(void *p, size_t n);
+const char *fio_env(const char *name);
+
+/* A library that is loaded when it is first needed; NULL with ferr text (FERR_USAGE, names the Debian package). */
+void *fio_library(const char *soname, const char *package);
+void *fio_symbol(void *lib, const char *name);
+
+#endif

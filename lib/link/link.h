@@ -1,0 +1,68 @@
+/*
+ * link -- the two ends of an edge as byte streams: pipe, FIFO, socket, terminal, file.
+ *
+ * Pipes and sockets never block us: a pipe is opened anew through /proc so that O_NONBLOCK is ours alone (others
+ * may share the descriptor we were given); a socket is used with MSG_DONTWAIT.  Files and terminals block, which is short.
+ * Pipes are enlarged to LINK_PIPE bytes from both ends.
+ *
+ * Owner   link_*_open takes the descriptor over and closes it, also when it fails.
+ * Errors  FERR_IO, FERR_NOMEM; FERR_CLOSED when the reader left.
+ */
+#ifndef LINK_LINK_H
+#define LINK_LINK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/buf.h"
+
+#define LINK_PIPE (1 << 20)
+#define LINK_READ (256u << 10)	/* bytes asked for at once */
+#define LINK_QUEUE (256u << 10) /* bytes waiting in an output above which it is full */
+
+enum link_kind { LINK_FILE, LINK_PIPE_, LINK_SOCK };
+
+struct link_in {
+	int fd;
+	enum link_kind kind;
+	bool nonblock;
+	bool eof;
+	bool dry; /* the last read got less than it asked for: the next would wait */
+	struct buf b; /* bytes [at, b.n) are unread */
+	size_t at;
+};
+
+int link_in_open(struct link_in *l, int fd);
+void link_in_close(struct link_in *l);
+/* Read once behind what is there: >0 bytes, 0 at the end of the stream (eof is set), FERR_AGAIN, FERR_IO. */
+ssize_t link_in_fill(struct link_in *l);
+
+struct link_out {
+	int fd;
+	enum link_kind kind;
+	bool nonblock;
+	struct buf q; /* bytes [at, q.n) wait */
+	size_t at;
+};
+
+int link_out_open(struct link_out *l, int fd);
+void link_out_close(struct link_out *l);
+/* Send p[0..n), or queue what the other side does not take now. */
+int link_out_put(struct link_out *l, const void *p, size_t n);
+/* Send what is queued as far as it goes: 0, or an error. */
+int link_out_push(struct link_out *l);
+
+static inline size_t
+link_out_waiting(const struct link_out *l)
+{
+	return l->q.n - l->at;
+}
+
+static inline bool
+link_out_full(const struct link_out *l)
+{
+	return link_out_waiting(l) > LINK_QUEUE;
+}
+
+#endif

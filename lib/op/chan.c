@@ -1,0 +1,356 @@
+/* chan: an input of an operator, frames or text; see op_internal.h. */
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "fio/fio.h"
+#include "op/op_internal.h"
+
+#define MAGIC "#fjord "
+#define MAGIC_LEN 7
+
+int
+chan_open(struct chan *c, unsigned id, int fd)
+{
+	*c = (struct chan){ .id = id };
+	schema_init(&c->schema);
+	hello_init(&c->hello);
+	return link_in_open(&c->link, fd);
+}
+
+void
+chan_close(struct chan *c)
+{
+	link_in_close(&c->link);
+	schema_fini(&c->schema);
+	hello_fini(&c->hello);
+	fmt_reader_free(c->reader);
+	buf_fini(&c->rows);
+	buf_fini(&c->mapped);
+	free(c->map);
+	free(c->marks);
+}
+
+static int
+add_mark(struct chan *c, uint8_t *at)
+{
+	uint8_t **m;
+
+	if (c->nmarks == c->capmarks) {
+		c->capmarks = c->capmarks != 0 ? 2 * c->capmarks : 16;
+		if ((m = realloc(c->marks, c->capmarks * sizeof(*m))) == NULL)
+			return ferr(FERR_NOMEM, "out of memory");
+		c->marks = m;
+	}
+	c->marks[c->nmarks++] = at;
+	return 0;
+}
+
+/* Copy the rows at [row, end) under the operator's schema, and note the marks anew. */
+static int
+remap(struct op *op, struct chan *c)
+{
+	struct buf *b = &c->mapped;
+	int rc;
+
+	b->n = 0;
+	for (uint8_t *r = c->row; r < c->end; r += row_len(r)) {
+		if (row_kind(r) == ROW_WATERMARK)
+			rc = buf_put(b, r, ROW_MARK);
+		else
+			rc = row_remap(r, op->schema.n, c->map, b);
+		if (rc != 0)
+			return rc;
+	}
+	c->row = b->p;
+	c->end = b->p + b->n;
+	c->nmarks = 0;
+	for (uint8_t *r = c->row; r < c->end; r += row_len(r)) {
+		if (row_kind(r) == ROW_WATERMARK && (rc = add_mark(c, r)) != 0)
+			return rc;
+	}
+	return 0;
+}
+
+/* Rows and marks at [p, p+n) are to be delivered; the marks are noted. */
+static int
+begin_rows(struct op *op, struct chan *c, uint8_t *p, size_t n)
+{
+	c->row = p;
+	c->end = p + n;
+	c->imark = 0;
+	return c->map != NULL ? remap(op, c) : 0;
+}
+
+/* A DATA frame: check each row, note the marks. */
+static int
+take_data(struct op *op, struct chan *c, const struct frame *f)
+{
+	uint8_t *p = (uint8_t *)(uintptr_t)f->payload, *end = p + f->n;
+	uint32_t rows = 0, len;
+	int rc;
+
+	c->nmarks = 0;
+	for (uint8_t *r = p; r < end; r += len) {
+		len = end - r >= (ptrdiff_t)ROW_MARK ? row_len(r) : 0;
+		if (len < ROW_MARK || len > (size_t)(end - r) || !row_check(r, len))
+			return ferr(FERR_CORRUPT, "frame %" PRIu64 " holds a row that is not sound",
+			    f->seq);
+		if (row_n(r) > c->schema.n)
+			return ferr(FERR_CORRUPT, "frame %" PRIu64 " holds a row with more fields than the schema", f->seq);
+		if (row_kind(r) != ROW_WATERMARK)
+			rows++;
+		else if ((rc = add_mark(c, r)) != 0)
+			return rc;
+	}
+	if (rows != f->count)
+		return ferr(FERR_CORRUPT, "frame %" PRIu64 " says %u rows and has %u", f->seq,
+		    f->count, rows);
+	return begin_rows(op, c, p, f->n);
+}
+
+/* Deliver rows and marks until the frame is done, the output is full, or something is pending. */
+static int
+deliver(struct op *op, struct chan *c)
+{
+	uint8_t *stop;
+	int64_t wm;
+	int rc;
+
+	while (c->row < c->end && !op->pending) {
+		stop = c->imark < c->nmarks ? c->marks[c->imark] : c->end;
+		if (c->row == stop) {
+			wm = row_time(c->row);
+			c->row += ROW_MARK;
+			c->imark++;
+			if ((rc = op_take_watermark(op, c, wm)) != 0)
+				return rc;
+			continue;
+		}
+		c->run = c->row;
+		rc = op->cls->on_rows(op->self, op, &c->row, stop);
+		for (uint8_t *r = c->run; r < c->row; r += row_len(r))
+			c->count++;
+		if (rc != 0)
+			return rc;
+		if (c->row < stop)
+			break;
+	}
+	return 1;
+}
+
+/* A schema may only grow. */
+static int
+take_schema(struct op *op, struct chan *c, const struct frame *f)
+{
+	struct schema s;
+	int rc;
+
+	schema_init(&s);
+	if ((rc = schema_decode(&s, f->payload, f->n)) == 0 && c->schema_known && !schema_extends(&s, &c->schema))
+		rc = ferr(FERR_CORRUPT, "a schema changed in mid-stream");
+	if (rc == 0)
+		rc = schema_copy(&c->schema, &s);
+	schema_fini(&s);
+	c->schema_known = true;
+	return rc != 0 ? rc : op_take_schema(op, c);
+}
+
+static int
+take_control(struct op *op, struct chan *c, const struct frame *f)
+{
+	int rc = 0;
+
+	switch (f->kind) {
+	case FRAME_HELLO:
+		if ((rc = hello_decode(&c->hello, f->payload, f->n)) != 0)
+			return rc;
+		c->greeted = true;
+		rc = op_greet(op);
+		break;
+	case FRAME_SCHEMA:
+		rc = take_schema(op, c, f);
+		break;
+	case FRAME_IDLE:
+	case FRAME_ACTIVE:
+		rc = op_take_idle(op, c, f->kind == FRAME_IDLE);
+		break;
+	case FRAME_END:
+		rc = end_decode(&c->why, f->payload, f->n);
+		c->state = CHAN_DONE;
+		break;
+	case FRAME_CREDIT:
+		rc = ferr(FERR_CORRUPT, "a CREDIT frame on a one-way edge");
+		break;
+	default:
+		if (!op->cls->marks)
+			rc = ferr(FERR_NOTYET, "a barrier came; checkpoints are not yet there in this version");
+		break;
+	}
+	if (rc == 0 && op->cls->marks)
+		rc = op->cls->on_mark(op->self, op, f, 0);
+	return rc;
+}
+
+/* The next frame of the buffer: 1 taken, 0 not whole yet. */
+static int
+take_frame(struct op *op, struct chan *c)
+{
+	struct frame f;
+	size_t used;
+	int rc;
+
+	rc = frame_decode(&f, c->link.b.p + c->link.at, c->link.b.n - c->link.at, &used);
+	if (rc == FERR_AGAIN)
+		return 0;
+	if (rc != 0)
+		return ferr_prefix(rc, "input damaged");
+	if (f.seq != c->seq)
+		return ferr(FERR_CORRUPT, "input damaged: frame %" PRIu64 " follows frame %" PRIu64, f.seq,
+		    c->seq - 1);
+	if ((c->seq == 0) != (f.kind == FRAME_HELLO))
+		return ferr(FERR_CORRUPT, "input damaged: HELLO must be the first frame");
+	c->seq++;
+	c->link.at += used;
+	if (f.kind == FRAME_DATA)
+		rc = take_data(op, c, &f);
+	else
+		rc = take_control(op, c, &f);
+	if (rc != 0)
+		return ferr_prefix(rc, "input");
+	for (unsigned i = 0; i < op->nout; i++)
+		op->out[i].frames++;
+	return 1;
+}
+
+/* ---- text ---- */
+
+static int
+open_text(struct op *op, struct chan *c)
+{
+	struct fmt_conf conf = { .schema = &c->schema };
+	int rc;
+
+	conf.kind = fmt_sniff(c->link.b.p, c->link.b.n);
+	if ((rc = fmt_reader_new(&c->reader, &conf)) != 0)
+		return rc;
+	c->state = CHAN_TEXT;
+	c->greeted = true;
+	return op_greet(op);
+}
+
+static int
+end_text(struct op *op, struct chan *c)
+{
+	c->state = CHAN_DONE;
+	c->why = END_DONE;
+	return op_take_watermark(op, c, WM_MAX);
+}
+
+/* Read rows until there is a frame's worth of them, or the bytes run out. */
+static int
+take_text(struct op *op, struct chan *c)
+{
+	struct link_in *l = &c->link;
+	unsigned fields = c->schema.n;
+	struct fmt_bad bad;
+	char at[64];
+	size_t used;
+	int rc = 1, bad_rc;
+	bool any = false;
+
+	c->rows.n = 0;
+	while (c->rows.n < FRAME_AIM && rc != FERR_AGAIN) {
+		if (l->at == l->b.n && l->eof && !any)
+			break;
+		rc = fmt_read(c->reader, l->b.p + l->at, l->b.n - l->at, l->eof, &used, &c->rows, &bad);
+		l->at += used;
+		any = any || rc >= 0;
+		if (rc == FERR_NOMEM)
+			return rc;
+		if (rc == FERR_DATA || rc == FERR_LIMIT) {
+			any = true;
+			snprintf(at, sizeof(at), "stdin:%" PRIu64 ":%" PRIu64, bad.line, bad.col);
+			if ((bad_rc = op_bad(op, at, bad.reason, bad.text, bad.n)) != 0)
+				return bad_rc;
+		}
+		if (rc == 0 && l->eof && l->at == l->b.n)
+			break;
+	}
+	if (c->schema.n != fields && (rc = op_take_schema(op, c)) != 0)
+		return rc;
+	if (c->rows.n > 0) {
+		c->nmarks = 0;
+		rc = begin_rows(op, c, c->rows.p, c->rows.n);
+		return rc != 0 ? rc : 1;
+	}
+	if (l->eof && l->at == l->b.n) {
+		rc = end_text(op, c);
+		return rc != 0 ? rc : 1;
+	}
+	return any;
+}
+
+/* Ctrl-C: a text input ends here and now. */
+void
+chan_stop_text(struct chan *c)
+{
+	if (c->state == CHAN_TEXT || c->state == CHAN_SNIFF) {
+		c->link.eof = true;
+		c->link.at = c->link.b.n;
+	}
+}
+
+/* ---- both ---- */
+
+/* 1: the kind of input is known now; 0: too few bytes to tell. */
+static int
+sniff(struct op *op, struct chan *c)
+{
+	struct link_in *l = &c->link;
+	size_t n = l->b.n < MAGIC_LEN ? l->b.n : MAGIC_LEN;
+	int rc;
+
+	if (n == 0 && l->eof)
+		return ferr(FERR_TRUNC, "no byte at all on the input: the stage before failed to start");
+	if (memcmp(l->b.p, MAGIC, n) != 0 || (l->eof && l->b.n < FRAME_LINE_LEN)) {
+		rc = open_text(op, c);
+		return rc != 0 ? rc : 1;
+	}
+	if (l->b.n < FRAME_LINE_LEN)
+		return 0;
+	if (memcmp(l->b.p, FRAME_LINE, MAGIC_LEN + 2) != 0)
+		return ferr(FERR_CORRUPT, "the input is a fjord stream of another version: %.*s", 16,
+		    (const char *)l->b.p);
+	l->at = FRAME_LINE_LEN;
+	c->state = CHAN_FRAMES;
+	return 1;
+}
+
+int
+chan_step(struct op *op, struct chan *c)
+{
+	ssize_t k;
+	int rc;
+
+	if (c->row < c->end)
+		return deliver(op, c);
+	if (c->link.at < c->link.b.n || c->link.eof) {
+		switch (c->state) {
+		case CHAN_SNIFF: rc = sniff(op, c); break;
+		case CHAN_FRAMES: rc = take_frame(op, c); break;
+		case CHAN_TEXT: rc = take_text(op, c); break;
+		default: return 0;
+		}
+		if (rc != 0)
+			return rc;
+		if (c->link.eof)
+			return ferr(FERR_TRUNC, "the input broke off: the stage before it was killed or failed");
+	}
+	if (c->link.dry) {
+		c->link.dry = false;
+		return 0;
+	}
+	if ((k = link_in_fill(&c->link)) == FERR_AGAIN)
+		return 0;
+	return k < 0 ? (int)k : 1;
+}

@@ -1,0 +1,541 @@
+/* op: the loop of an operator; see op.h. */
+#include "op/op_internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "fio/fio.h"
+
+static const int stdin_fd = STDIN_FILENO, stdout_fd = STDOUT_FILENO;
+const struct op_wires OP_STDIO = { &stdin_fd, 1, &stdout_fd, 1 };
+const struct op_wires OP_STDOUT = { NULL, 0, &stdout_fd, 1 };
+const struct op_wires OP_STDIN = { &stdin_fd, 1, NULL, 0 };
+
+/* ---- opening and closing ---- */
+
+static int
+open_outputs(struct op *op, const struct op_wires *w)
+{
+	struct fmt_write_conf fmt = { .kind = op->conf.out, .header = true };
+	int rc;
+
+	if ((op->out = calloc(w->nout + 1, sizeof(*op->out))) == NULL)
+		return ferr(FERR_NOMEM, "out of memory");
+	for (; op->nout < w->nout; op->nout++) {
+		int fd = w->out[op->nout];
+
+		if (op->conf.out == FMT_AUTO)
+			fmt.kind = fio_isatty(fd) ? FMT_TABLE : FMT_FRAMES;
+		fmt.width = fmt.kind == FMT_TABLE ? fio_tty_width(fd) : 0;
+		fmt.color = op->conf.color == 1 ||
+		    (op->conf.color == -1 && fio_isatty(fd) && fio_env("NO_COLOR") == NULL);
+		if ((rc = out_open(&op->out[op->nout], fd, &op->out_schema,
+			 fmt.kind == FMT_FRAMES ? NULL : &fmt)) != 0)
+			return rc;
+	}
+	return 0;
+}
+
+static int
+open_inputs(struct op *op, const struct op_wires *w)
+{
+	int rc;
+
+	if ((op->in = calloc(w->nin + 1, sizeof(*op->in))) == NULL ||
+	    (op->wm_chans = calloc(w->nin + 1, sizeof(*op->wm_chans))) == NULL)
+		return ferr(FERR_NOMEM, "out of memory");
+	for (; op->nin < w->nin; op->nin++) {
+		if ((rc = chan_open(&op->in[op->nin], op->nin, w->in[op->nin])) != 0)
+			return rc;
+	}
+	wm_init(&op->wm, op->wm_chans, op->nin);
+	return 0;
+}
+
+int
+op_open(struct op **out, const struct op_conf *conf, const struct op_class *cls, void *self,
+    const struct op_wires *w, char **argv, int argc)
+{
+	struct op *op;
+	int rc;
+
+	if ((op = calloc(1, sizeof(*op))) == NULL)
+		return ferr(FERR_NOMEM, "out of memory");
+	op->conf = *conf;
+	op->cls = cls;
+	op->self = self;
+	op->wake_at = EV_FOREVER;
+	op->now = fio_mono_ns();
+	schema_init(&op->schema);
+	schema_init(&op->out_schema);
+	hello_init(&op->hello);
+	if ((rc = ev_init(&op->ev)) != 0 || (rc = open_outputs(op, w)) != 0 ||
+	    (rc = open_inputs(op, w)) != 0)
+		goto fail;
+	if (conf->on_bad == BAD_PATH && (rc = op_side_open(op, &op->bad_side, conf->bad_path)) != 0)
+		goto fail;
+	op->hello.version = FRAME_VERSION;
+	if ((rc = hello_add_stage(&op->hello, argv, (unsigned)argc)) != 0)
+		goto fail;
+	*out = op;
+	return 0;
+fail:
+	op_close(op);
+	return rc;
+}
+
+void
+op_close(struct op *op)
+{
+	struct op_side *s;
+
+	if (op == NULL)
+		return;
+	for (unsigned i = 0; i < op->nin; i++)
+		chan_close(&op->in[i]);
+	for (unsigned i = 0; i < op->nout; i++)
+		out_close(&op->out[i]);
+	while ((s = op->sides) != NULL) {
+		op->sides = s->next;
+		out_close(&s->out);
+		schema_fini(&s->schema);
+		free(s->path);
+		free(s);
+	}
+	free(op->in);
+	free(op->out);
+	free(op->wm_chans);
+	free(op->wait_fds);
+	buf_fini(&op->row);
+	schema_fini(&op->schema);
+	schema_fini(&op->out_schema);
+	hello_fini(&op->hello);
+	ev_fini(&op->ev);
+	free(op);
+}
+
+/* ---- what inputs tell ---- */
+
+/* HELLO goes out once every input has said its own: it carries their run ids and stages, then ours. */
+int
+op_greet(struct op *op)
+{
+	struct hello *h = &op->hello, all;
+	int rc = 0;
+
+	for (unsigned i = 0; i < op->nin; i++) {
+		if (!op->in[i].greeted)
+			return 0;
+	}
+	hello_init(&all);
+	all.version = h->version;
+	for (unsigned i = 0; i < op->nin && rc == 0; i++) {
+		const struct hello *from = &op->in[i].hello;
+
+		for (unsigned k = 0; k < from->nrun && all.nrun < 4; k++)
+			memcpy(all.run[all.nrun++], from->run[k], 16);
+		for (unsigned k = 0; k < from->n && rc == 0; k++)
+			rc = hello_add_stage(&all, from->stages[k].words, from->stages[k].n);
+	}
+	if (all.nrun == 0 && fio_random(all.run[all.nrun++], 16) != 0)
+		rc = ferr_sys(FERR_IO, "no random numbers");
+	if (rc == 0)
+		rc = hello_add_stage(&all, h->stages[0].words, h->stages[0].n);
+	for (unsigned i = 0; i < op->nout && rc == 0; i++)
+		rc = out_hello(&op->out[i], &all);
+	for (struct op_side *s = op->sides; s != NULL && rc == 0; s = s->next)
+		rc = out_hello(&s->out, &all);
+	hello_fini(&all);
+	op->greeted = rc == 0;
+	return rc;
+}
+
+/* The number under which the operator knows field i of a channel: by name, hidden ones by their place in the key. */
+static int
+unify_field(struct op *op, const struct schema *s, unsigned i)
+{
+	if ((s->f[i].flags & FIELD_HIDDEN) == 0)
+		return schema_add(&op->schema, s->f[i].name, s->f[i].n);
+	for (unsigned k = 0; k < s->nkey && k < op->schema.nkey; k++) {
+		if (s->key[k] == i && (op->schema.f[op->schema.key[k]].flags & FIELD_HIDDEN) != 0)
+			return op->schema.key[k];
+	}
+	return schema_add_hidden(&op->schema, s->f[i].name, s->f[i].n);
+}
+
+static int
+unify(struct op *op, struct chan *c)
+{
+	const struct schema *s = &c->schema;
+	bool same = true, first = op->schema.n == 0;
+	int *map = realloc(c->map, (s->n + 1) * sizeof(*map)), k;
+
+	if (map == NULL)
+		return ferr(FERR_NOMEM, "out of memory");
+	c->map = map;
+	for (unsigned i = 0; i < s->n; i++) {
+		if ((k = unify_field(op, s, i)) < 0)
+			return k;
+		map[i] = k;
+		same = same && k == (int)i;
+	}
+	if (first || !op->schema.keyed) {
+		op->schema.keyed = s->keyed;
+		op->schema.groups = s->groups;
+		op->schema.nkey = s->nkey;
+		for (unsigned i = 0; i < s->nkey; i++)
+			op->schema.key[i] = (uint16_t)map[s->key[i]];
+	}
+	op->schema.changing = op->schema.changing || s->changing;
+	if (same) {
+		free(c->map);
+		c->map = NULL;
+	}
+	return 0;
+}
+
+int
+op_take_schema(struct op *op, struct chan *c)
+{
+	int rc;
+
+	rc = op->nin == 1 ? schema_copy(&op->schema, &c->schema) : unify(op, c);
+	if (rc != 0)
+		return rc;
+	if (op->cls->on_schema != NULL)
+		return op->cls->on_schema(op->self, op);
+	return op_set_schema(op, &op->schema);
+}
+
+/* Forward what the watermark machine told; ACTIVE before, IDLE behind the mark. */
+static int
+tell(struct op *op)
+{
+	struct wm_out t = op->told;
+	int rc = 0;
+
+	op->told = (struct wm_out){ false, false, false };
+	if (t.watermark && op->cls->marks)
+		rc = op->cls->on_mark(op->self, op, NULL, op->wm.out);
+	for (unsigned i = 0; i < op->nout && rc == 0; i++) {
+		if (t.watermark)
+			rc = out_mark(&op->out[i], op->wm.out);
+		if (rc == 0 && t.idle)
+			rc = out_control(&op->out[i], FRAME_IDLE, NULL, 0);
+	}
+	return rc;
+}
+
+static int
+take_told(struct op *op, struct wm_out told)
+{
+	int rc = 0;
+
+	op->told = told;
+	for (unsigned i = 0; i < op->nout && told.active && rc == 0; i++)
+		rc = out_control(&op->out[i], FRAME_ACTIVE, NULL, 0);
+	if (rc == 0 && told.watermark && op->cls->on_watermark != NULL) {
+		rc = op->cls->on_watermark(op->self, op, op->wm.out);
+		if (rc == FERR_AGAIN) {
+			op->pending = true;
+			op->after = AFTER_MARK;
+			return 0;
+		}
+	}
+	return rc != 0 ? rc : tell(op);
+}
+
+int
+op_take_watermark(struct op *op, struct chan *c, int64_t wm)
+{
+	return take_told(op, wm_mark(&op->wm, c->id, wm));
+}
+
+int
+op_take_idle(struct op *op, struct chan *c, bool idle)
+{
+	return take_told(op, idle ? wm_idle(&op->wm, c->id) : wm_active(&op->wm, c->id));
+}
+
+/* ---- the loop ---- */
+
+bool
+op_full(const struct op *op)
+{
+	for (unsigned i = 0; i < op->nout; i++) {
+		if (link_out_full(&op->out[i].link))
+			return true;
+	}
+	for (const struct op_side *s = op->sides; s != NULL; s = s->next) {
+		if (link_out_full(&s->out.link))
+			return true;
+	}
+	return false;
+}
+
+/* Call fn on every output; the reader of a side leaving is a failure, of the main output an end. */
+static int
+each_out(struct op *op, int (*fn)(struct op *op, struct out *o))
+{
+	int rc = 0;
+
+	for (unsigned i = 0; i < op->nout && rc == 0; i++)
+		rc = fn(op, &op->out[i]);
+	for (struct op_side *s = op->sides; s != NULL && rc == 0; s = s->next) {
+		if ((rc = fn(op, &s->out)) == FERR_CLOSED)
+			rc = ferr(FERR_IO, "%s: its reader left", s->path);
+	}
+	return rc;
+}
+
+static int
+push(struct op *op, struct out *o)
+{
+	(void)op;
+	return link_out_push(&o->link);
+}
+
+static int
+seal(struct op *op, struct out *o)
+{
+	(void)op;
+	return out_seal(o);
+}
+
+static int
+seal_if_due(struct op *op, struct out *o)
+{
+	if (o->since != 0 &&
+	    (op->now - o->since > OP_LINGER_NS || o->frames >= OP_LINGER_FRAMES))
+		return out_seal(o);
+	return 0;
+}
+
+static int
+put_end(struct op *op, struct out *o)
+{
+	return out_end(o, op->why);
+}
+
+static int
+watch(struct op *op, struct out *o)
+{
+	int k;
+
+	if (link_out_waiting(&o->link) == 0)
+		return 0;
+	k = ev_watch(&op->ev, o->link.fd, POLLOUT);
+	return k < 0 ? k : 0;
+}
+
+/* The class has nothing pending any more. */
+static int
+finish_pending(struct op *op)
+{
+	enum op_after after = op->after;
+
+	op->pending = false;
+	op->after = AFTER_NOTHING;
+	if (after == AFTER_MARK)
+		return tell(op);
+	if (after == AFTER_END)
+		op->ended = true;
+	return 0;
+}
+
+/* Every input has ended (or the source has). */
+static int
+finish_input(struct op *op)
+{
+	int rc = 0;
+
+	op->ending = true;
+	if (op->cls->on_end != NULL)
+		rc = op->cls->on_end(op->self, op);
+	if (rc == FERR_AGAIN) {
+		op->pending = true;
+		op->after = AFTER_END;
+		return 0;
+	}
+	op->ended = rc == 0;
+	return rc;
+}
+
+/* One piece of input: 1 done something, 0 nothing to do now, or an error.  Inputs whose watermark is behind go first. */
+static int
+step_inputs(struct op *op)
+{
+	unsigned done = 0, first = op->turn;
+	int rc;
+
+	if (++op->turn >= op->nin)
+		op->turn = 0;
+	for (unsigned i = 1; i < op->nin; i++) {
+		unsigned k = (op->turn + i) % op->nin;
+
+		if (op->in[k].state != CHAN_DONE &&
+		    (op->in[first].state == CHAN_DONE || op->wm_chans[k].wm < op->wm_chans[first].wm))
+			first = k;
+	}
+	for (unsigned i = 0; i < op->nin; i++) {
+		struct chan *c = &op->in[(first + i) % op->nin];
+
+		if (c->state == CHAN_DONE && c->row == c->end) {
+			done++;
+			continue;
+		}
+		if ((rc = chan_step(op, c)) != 0)
+			return rc;
+	}
+	if (done < op->nin)
+		return 0;
+	for (unsigned i = 0; i < op->nin; i++) {
+		if (op->in[i].why == END_STOP)
+			op->why = END_STOP;
+	}
+	rc = finish_input(op);
+	return rc != 0 ? rc : 1;
+}
+
+static int
+step_source(struct op *op)
+{
+	int rc = op->cls->produce(op->self, op);
+
+	if (rc == OP_MORE)
+		return 1;
+	if (rc == OP_WAIT)
+		return 0;
+	if (rc != OP_END)
+		return rc;
+	rc = finish_input(op);
+	return rc != 0 ? rc : 1;
+}
+
+/* One turn of work: 1 worked, 0 nothing to do now. */
+static int
+step(struct op *op)
+{
+	int rc;
+
+	if (op->pending) {
+		if ((rc = op->cls->resume(op->self, op)) == FERR_AGAIN)
+			return 1;
+		if (rc == 0)
+			rc = finish_pending(op);
+		return rc != 0 ? rc : 1;
+	}
+	if (op->wake_at <= op->now && op->cls->on_tick != NULL) {
+		op->wake_at = EV_FOREVER;
+		rc = op->cls->on_tick(op->self, op);
+		return rc != 0 ? rc : 1;
+	}
+	return op->cls->source ? step_source(op) : step_inputs(op);
+}
+
+/* Signals: a source is asked to end, a text input ends, frames end by themselves; the second signal ends us now. */
+static bool
+signalled(struct op *op)
+{
+	if (op->ev.signals == 0)
+		return false;
+	for (unsigned i = 0; i < op->nin; i++)
+		chan_stop_text(&op->in[i]);
+	return op->ev.signals > 1;
+}
+
+static int
+wait_for(struct op *op, bool full, bool look)
+{
+	int rc, k;
+
+	ev_begin(&op->ev);
+	if ((rc = each_out(op, watch)) != 0)
+		return rc;
+	for (unsigned i = 0; i < op->nin && !full; i++) {
+		if (op->in[i].state != CHAN_DONE && (k = ev_watch(&op->ev, op->in[i].link.fd, POLLIN)) < 0)
+			return k;
+	}
+	for (unsigned i = 0; i < op->nwait && !full; i++) {
+		if ((k = ev_watch(&op->ev, op->wait_fds[i], POLLIN)) < 0)
+			return k;
+	}
+	rc = ev_wait(&op->ev, look ? 0 : full ? EV_FOREVER : op->wake_at);
+	if (!look && !full) {
+		op->nwait = 0;
+		if (op->cls->source)
+			op->wake_at = EV_FOREVER;
+	}
+	op->looked = op->now = fio_mono_ns();
+	return rc;
+}
+
+static int
+loop(struct op *op)
+{
+	bool full;
+	int rc;
+
+	while (!op->ended) {
+		if ((rc = each_out(op, push)) != 0)
+			return rc;
+		full = op_full(op);
+		if (!full && (rc = step(op)) != 0) {
+			if (rc < 0)
+				return rc;
+			op->now = fio_mono_ns();
+			if ((rc = each_out(op, seal_if_due)) != 0)
+				return rc;
+			if (op->now - op->looked < OP_LINGER_NS)
+				continue;
+			if ((rc = wait_for(op, full, true)) != 0)
+				return rc;
+		} else {
+			if ((rc = each_out(op, seal)) != 0 || (rc = wait_for(op, full, false)) != 0)
+				return rc;
+		}
+		if (signalled(op))
+			return 0;
+	}
+	if ((rc = each_out(op, put_end)) != 0)
+		return rc;
+	for (;;) { /* until everything has left */
+		if ((rc = each_out(op, push)) != 0)
+			return rc;
+		ev_begin(&op->ev);
+		if ((rc = each_out(op, watch)) != 0)
+			return rc;
+		if (op->ev.n == 0)
+			return 0;
+		if ((rc = ev_wait(&op->ev, EV_FOREVER)) != 0)
+			return rc;
+		if (signalled(op))
+			return 0;
+	}
+}
+
+int
+op_run(struct op *op, int *signal)
+{
+	int rc = 0;
+
+	*signal = 0;
+	if (op->nin == 0 && op->cls->source)
+		rc = op_greet(op);
+	if (rc == 0 && op->cls->start != NULL)
+		rc = op->cls->start(op->self, op);
+	if (rc == 0)
+		rc = loop(op);
+	if (op->nbad > 0 && rc != FERR_DATA) {
+		if (op->conf.on_bad == BAD_SKIP)
+			op_note(op, "%llu bad records skipped", (unsigned long long)op->nbad);
+		else
+			op_note(op, "%llu bad records written to %s", (unsigned long long)op->nbad,
+			    op->conf.bad_path);
+	}
+	/* Filters that read frames finish what they have, and end as if nothing had happened. */
+	if (op->ev.signals > 1 || (op->ev.signals == 1 && (op->cls->source || op_text_in(op))))
+		*signal = op->ev.signal;
+	return rc;
+}

@@ -1,0 +1,154 @@
+/*
+ * op -- the runtime of every filter: the loop, inputs and outputs, watermarks, ends, signals, bad records.
+ *
+ * A command is an option table, a class of callbacks and op_run.  The class sees batches of rows and watermarks and
+ * emits rows; it keeps what it knows in lib/state.
+ *
+ * How a record travels: bytes -> channel (frames checked, or text read into rows) -> on_rows -> op_emit_* -> an
+ * output's current frame -> sealed when it is full, when the next read would wait, 5 ms or 64 input frames
+ * after its first row -> link.  A watermark is a mark row in the same frames: everything it caused leaves before it (C4).
+ *
+ * Emitting never blocks.  A class that may emit much asks op_full() and stops; on_rows leaves *p at the first row it has not
+ * taken; on_watermark and resume return FERR_AGAIN and are called again through resume.
+ *
+ * Errors  callbacks return 0 or a negative FERR_ with its text; the runtime ends with it.
+ */
+#ifndef OP_OP_H
+#define OP_OP_H
+
+#include "base/opt.h"
+#include "base/text.h"
+#include "fmt/fmt.h"
+#include "fmt/json.h"
+#include "frame/frame.h"
+#include "row/row.h"
+
+struct op;
+struct op_side;
+
+enum op_on_bad { BAD_FAIL, BAD_SKIP, BAD_PATH };
+
+/* The common options of every command. */
+struct op_conf {
+	enum op_on_bad on_bad;
+	const char *bad_path;
+	enum fmt_kind out; /* -o; FMT_AUTO: frames, or a table on a terminal */
+	int64_t mem;	   /* bytes of keyed state */
+	bool quiet, verbose;
+	int color; /* 1 always, 0 never, -1 auto */
+	const char *name;
+	bool supervised; /* an option that only fcoord acts on was given */
+	bool stateful;	 /* --state was given */
+};
+#define OP_CONF_INIT { .mem = 1 << 30, .color = -1 }
+extern const struct opt op_options[];	  /* conf: struct op_conf */
+extern const struct opt op_out_options[]; /* -o; conf: struct op_conf */
+
+struct op_class {
+	const char *name;
+	bool source;  /* no input: produce is called instead of on_rows */
+	bool marks;   /* on_mark is called for every frame that is not DATA, and for watermarks */
+	int (*start)(void *self, struct op *op);
+	/* The input's schema is new or has grown; without this callback rows go out under the schema they came with. */
+	int (*on_schema)(void *self, struct op *op);
+	/* Rows [*p, end) came in; take them, or as many as op_full() allows, and move *p.  May change them in place. */
+	int (*on_rows)(void *self, struct op *op, uint8_t **p, uint8_t *end);
+	int (*on_watermark)(void *self, struct op *op, int64_t wm);
+	int (*resume)(void *self, struct op *op);
+	int (*on_tick)(void *self, struct op *op); /* the time of op_wake_at has come */
+	int (*produce)(void *self, struct op *op); /* OP_MORE, OP_WAIT, OP_END, or an error */
+	int (*on_mark)(void *self, struct op *op, const struct frame *f, int64_t wm); /* f NULL: a watermark */
+	int (*on_end)(void *self, struct op *op);  /* the input ended well; FERR_AGAIN: more through resume */
+};
+enum { OP_MORE = 1, OP_WAIT = 2, OP_END = 3 };
+
+/*
+ * Open with inputs fds[0..nin) (none for a source) and main outputs outs[0..nout).  With several outputs keyed rows
+ * go by key group, others in turn, marks to all.  Descriptors are taken over.
+ */
+struct op_wires {
+	const int *in;
+	unsigned nin;
+	const int *out;
+	unsigned nout;
+};
+extern const struct op_wires OP_STDIO, OP_STDOUT, OP_STDIN; /* a filter, a source, a sink */
+
+int op_open(struct op **out, const struct op_conf *conf, const struct op_class *cls, void *self,
+    const struct op_wires *w, char **argv, int argc);
+/* Run to the end: 0, or an error.  *signal gets the signal that ended it, else 0. */
+int op_run(struct op *op, int *signal);
+void op_close(struct op *op);
+
+/*
+ * The frame of a command's main: begin parses the options (operands are m->argv[1..m->argc) then), run opens and
+ * runs the operator, end prints the one message of rc and gives the exit status.
+ */
+struct op_main {
+	const struct cmd *cmd;
+	const struct op_conf *conf;
+	char **words; /* argv as it was, for HELLO */
+	int nwords;
+	char **argv;
+	int argc;
+	int signal;
+};
+int op_main_begin(struct op_main *m, const struct cmd *cmd, const struct opt_table *tables, size_t ntables,
+    const struct op_conf *conf, int argc, char **argv);
+int op_main_run(struct op_main *m, const struct op_class *cls, void *self, const struct op_wires *w);
+int op_main_end(struct op_main *m, int rc);
+
+/* ---- what classes use ---- */
+
+const struct op_conf *op_conf(const struct op *op);
+const struct schema *op_schema(const struct op *op); /* of the rows that on_rows sees */
+unsigned op_nin(const struct op *op);
+int64_t op_watermark(const struct op *op); /* the last one combined; WM_MIN before */
+bool op_stopping(const struct op *op);	 /* a signal asked to end (sources) */
+bool op_text_in(const struct op *op);	 /* the input is text, not frames */
+
+/* Set the schema of what is emitted; copied; rows emitted before keep theirs. */
+int op_set_schema(struct op *op, const struct schema *s);
+const struct schema *op_out_schema(const struct op *op);
+
+bool op_full(const struct op *op);
+
+/* Emit a row: begin, rowb_set..., end. */
+int op_emit_begin(struct op *op, struct rowb *w, enum row_kind kind, int64_t time);
+int op_emit_end(struct op *op, struct rowb *w, uint64_t hash, bool keyed);
+/* Emit finished rows [p, end) as they are (they obey op_out_schema). */
+int op_forward(struct op *op, const uint8_t *p, const uint8_t *end);
+/* Sources: append rows right to the output's buffer, then tell how many. NULL with several outputs is not possible: they get a scratch. */
+struct buf *op_rows_buf(struct op *op);
+int op_rows_done(struct op *op, size_t at, unsigned rows); /* rows stand at [at, buf->n) */
+/* Sources: tell the watermark, idleness. */
+int op_emit_watermark(struct op *op, int64_t wm);
+int op_emit_idle(struct op *op, bool idle);
+/* Write bytes between rows into a text output (fcat). */
+int op_emit_text(struct op *op, const void *p, size_t n);
+
+/* A bad record.  at: "file:line:col"; text: the record as it came.  0: skipped or put aside; else FERR_DATA. */
+int op_bad(struct op *op, const char *at, const char *reason, const void *text, size_t n);
+/* The same for a row of the current input. */
+int op_bad_row(struct op *op, const uint8_t *row, const char *reason);
+
+/* A PATH that receives records: NDJSON into a file, frames into a pipe.  Owned by op. */
+int op_side_open(struct op *op, struct op_side **out, const char *path);
+int op_side_row(struct op *op, struct op_side *s, const struct schema *schema, const uint8_t *row);
+
+/*
+ * When produce returns OP_WAIT, wait for these descriptors (cleared after each wait), and until the deadline
+ * (monotonic ns; cleared likewise).  Others: on_tick at the deadline.
+ */
+int op_wait_fd(struct op *op, int fd);
+void op_wake_at(struct op *op, int64_t mono_ns);
+int64_t op_now(const struct op *op); /* monotonic ns, read once a turn */
+
+/* At the end: a field that was named and never seen in the whole stream (did you mean). */
+void op_warn_unseen(struct op *op, const struct schema *s, const char *field);
+
+/* One line on stderr at the end, or now: notes are silenced by -q. */
+void op_note(struct op *op, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void op_verbose(struct op *op, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+#endif

@@ -1,0 +1,130 @@
+/* op_internal -- what the files of lib/op share.  Nobody else includes this. */
+#ifndef OP_OP_INTERNAL_H
+#define OP_OP_INTERNAL_H
+
+#include "coord/wm.h"
+#include "ev/ev.h"
+#include "link/link.h"
+#include "op/op.h"
+
+#define OP_LINGER_NS 5000000 /* a row leaves at the latest this long after it was emitted */
+#define OP_LINGER_FRAMES 64  /* ... or after this many input frames */
+
+/* ---- an output: rows gather in cur, out_seal makes them a frame or text ---- */
+struct out {
+	struct link_out link;
+	bool open;
+	bool text;
+	struct fmt_write_conf fmt;
+	struct fmt_writer *writer;
+	struct buf txt;
+	struct buf cur; /* FRAME_HDR bytes for the header, then rows and marks */
+	uint32_t rows;
+	uint64_t seq;
+	const struct schema *schema; /* borrowed; only grows */
+	bool schema_due;	     /* a SCHEMA mark has to go first */
+	int64_t since;		     /* when the first row of cur came, 0: none */
+	unsigned frames;	     /* input frames since then */
+};
+
+int out_open(struct out *o, int fd, const struct schema *schema, const struct fmt_write_conf *fmt);
+void out_close(struct out *o);
+int out_hello(struct out *o, const struct hello *h);
+int out_seal(struct out *o);	/* send what has gathered */
+int out_control(struct out *o, enum frame_kind kind, const void *payload, size_t n);
+int out_mark(struct out *o, int64_t wm);
+int out_rows(struct out *o, const uint8_t *p, const uint8_t *end, unsigned rows, int64_t now);
+int out_text(struct out *o, const void *p, size_t n);
+int out_end(struct out *o, enum end_reason why);
+
+/* A row or mark was put into cur. */
+static inline int
+out_added(struct out *o, unsigned rows, int64_t now)
+{
+	o->rows += rows;
+	if (o->cur.n >= FRAME_AIM)
+		return out_seal(o);
+	if (o->since == 0)
+		o->since = now;
+	return 0;
+}
+
+struct op_side {
+	struct out out;
+	struct schema schema;
+	char *path;
+	uint64_t rows;
+	struct op_side *next;
+};
+
+/* ---- an input ---- */
+enum chan_state { CHAN_SNIFF, CHAN_FRAMES, CHAN_TEXT, CHAN_DONE };
+
+struct chan {
+	unsigned id;
+	struct link_in link;
+	enum chan_state state;
+	bool greeted; /* HELLO came, or the input is text */
+	uint64_t seq;
+	struct schema schema;	/* as this channel numbers its fields */
+	bool schema_known;
+	int *map;		/* to the operator's schema; NULL: the same */
+	struct hello hello;
+	struct fmt_reader *reader; /* text */
+	struct buf rows;	   /* rows read from text */
+	struct buf mapped;	   /* rows under the operator's schema */
+	uint8_t *row, *end;	   /* not delivered yet */
+	uint8_t **marks;	   /* watermark marks in [row, end) */
+	unsigned nmarks, imark, capmarks;
+	uint8_t *run;	/* rows of the run being delivered begin here */
+	uint64_t count; /* rows before the run */
+	enum end_reason why;
+};
+
+int chan_open(struct chan *c, unsigned id, int fd);
+void chan_close(struct chan *c);
+/* Do a piece of work: 1 done something, 0 needs more input than is here, or an error. */
+int chan_step(struct op *op, struct chan *c);
+/* Ctrl-C: a text input ends here and now. */
+void chan_stop_text(struct chan *c);
+
+/* ---- the operator ---- */
+enum op_after { AFTER_NOTHING, AFTER_MARK, AFTER_END };
+
+struct op {
+	struct op_conf conf;
+	const struct op_class *cls;
+	void *self;
+	struct ev ev;
+	struct chan *in;
+	unsigned nin, turn;
+	struct out *out;
+	unsigned nout, next_out;
+	struct op_side *sides, *bad_side;
+	struct hello hello;
+	bool greeted;		  /* our HELLO has gone */
+	struct schema schema;	  /* of the rows that on_rows sees */
+	struct schema out_schema; /* of what is emitted */
+	struct buf row;		  /* a row on its way to one of several outputs */
+	struct wm wm;
+	struct wm_chan *wm_chans;
+	bool pending;	      /* the class has more to emit: call resume */
+	enum op_after after;  /* ... and then do this */
+	struct wm_out told;   /* watermark events to be forwarded after that */
+	bool ending, ended;
+	enum end_reason why;
+	int64_t now;	 /* monotonic ns, read once a turn */
+	int64_t looked;	 /* when signals were last looked for */
+	int64_t wake_at; /* EV_FOREVER: never */
+	int *wait_fds;
+	unsigned nwait;
+	uint64_t nbad;
+	bool closed; /* the reader of the main output left */
+};
+
+int op_take_schema(struct op *op, struct chan *c);
+int op_take_watermark(struct op *op, struct chan *c, int64_t wm);
+int op_take_idle(struct op *op, struct chan *c, bool idle);
+int op_greet(struct op *op);
+
+#endif

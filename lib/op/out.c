@@ -1,0 +1,192 @@
+/* out: an output of an operator; see op_internal.h. */
+#include "fio/fio.h"
+#include "op/op_internal.h"
+
+static int
+reset(struct out *o)
+{
+	o->cur.n = 0;
+	o->rows = 0;
+	o->since = 0;
+	o->frames = 0;
+	if (buf_room(&o->cur, FRAME_HDR) != 0)
+		return FERR_NOMEM;
+	o->cur.n = FRAME_HDR;
+	return 0;
+}
+
+/* fmt NULL: frames. */
+int
+out_open(struct out *o, int fd, const struct schema *schema, const struct fmt_write_conf *fmt)
+{
+	int rc;
+
+	*o = (struct out){ .schema = schema, .text = fmt != NULL };
+	if (fmt != NULL)
+		o->fmt = *fmt;
+	if ((rc = link_out_open(&o->link, fd)) != 0)
+		return rc;
+	o->open = true;
+	return reset(o);
+}
+
+void
+out_close(struct out *o)
+{
+	if (o->open)
+		link_out_close(&o->link);
+	o->open = false;
+	fmt_writer_free(o->writer);
+	o->writer = NULL;
+	buf_fini(&o->txt);
+	buf_fini(&o->cur);
+}
+
+int
+out_hello(struct out *o, const struct hello *h)
+{
+	struct buf b = BUF_INIT;
+	int rc;
+
+	if (o->text)
+		return 0;
+	if ((rc = link_out_put(&o->link, FRAME_LINE, FRAME_LINE_LEN)) == 0 &&
+	    (rc = hello_encode(h, &b)) == 0)
+		rc = out_control(o, FRAME_HELLO, b.p, b.n);
+	buf_fini(&b);
+	return rc;
+}
+
+static int
+put_schema(struct out *o)
+{
+	struct buf payload = BUF_INIT, frame = BUF_INIT;
+	int rc;
+
+	o->schema_due = false;
+	if ((rc = schema_encode(o->schema, &payload)) == 0 &&
+	    (rc = frame_put(&frame, FRAME_SCHEMA, o->seq++, payload.p, payload.n)) == 0)
+		rc = link_out_put(&o->link, frame.p, frame.n);
+	buf_fini(&frame);
+	buf_fini(&payload);
+	return rc;
+}
+
+static int
+print_rows(struct out *o)
+{
+	int rc;
+
+	if (o->writer == NULL) {
+		o->fmt.changing = o->schema->changing;
+		if ((rc = fmt_writer_new(&o->writer, &o->fmt)) != 0)
+			return rc;
+	}
+	o->txt.n = 0;
+	for (const uint8_t *r = o->cur.p + FRAME_HDR, *end = o->cur.p + o->cur.n; r < end;
+	     r += row_len(r)) {
+		if (row_kind(r) == ROW_WATERMARK)
+			continue;
+		if ((rc = fmt_write(o->writer, o->schema, r, &o->txt)) != 0)
+			return rc;
+	}
+	return o->txt.n == 0 ? 0 : link_out_put(&o->link, o->txt.p, o->txt.n);
+}
+
+int
+out_seal(struct out *o)
+{
+	int rc = 0;
+
+	if (o->text) {
+		if (o->cur.n > FRAME_HDR)
+			rc = print_rows(o);
+	} else {
+		if (o->schema_due)
+			rc = put_schema(o);
+		if (rc == 0 && o->cur.n > FRAME_HDR) {
+			frame_seal(o->cur.p, FRAME_DATA, (uint32_t)(o->cur.n - FRAME_HDR), o->rows,
+			    o->seq++);
+			rc = link_out_put(&o->link, o->cur.p, o->cur.n);
+		}
+	}
+	return rc != 0 ? rc : reset(o);
+}
+
+/* A frame of its own, behind all rows so far. */
+int
+out_control(struct out *o, enum frame_kind kind, const void *payload, size_t n)
+{
+	struct buf b = BUF_INIT;
+	int rc;
+
+	if (o->text)
+		return 0;
+	if ((rc = out_seal(o)) == 0 && (rc = frame_put(&b, kind, o->seq++, payload, n)) == 0)
+		rc = link_out_put(&o->link, b.p, b.n);
+	buf_fini(&b);
+	return rc;
+}
+
+int
+out_mark(struct out *o, int64_t wm)
+{
+	if (o->text)
+		return 0;
+	if (buf_room(&o->cur, ROW_MARK) != 0)
+		return FERR_NOMEM;
+	row_mark(o->cur.p + o->cur.n, wm);
+	o->cur.n += ROW_MARK;
+	return 0;
+}
+
+/* Rows may be more than a frame holds: they are cut at row borders. */
+int
+out_rows(struct out *o, const uint8_t *p, const uint8_t *end, unsigned rows, int64_t now)
+{
+	const uint8_t *q = p;
+	unsigned n = 0;
+	int rc;
+
+	if ((size_t)(end - p) + o->cur.n < 2 * FRAME_AIM) {
+		if ((rc = buf_put(&o->cur, p, (size_t)(end - p))) != 0)
+			return rc;
+		return out_added(o, rows, now);
+	}
+	while (q < end) {
+		q += row_len(q);
+		n++;
+		if (q < end && (size_t)(q - p) + o->cur.n < FRAME_AIM)
+			continue;
+		if ((rc = buf_put(&o->cur, p, (size_t)(q - p))) != 0 ||
+		    (rc = out_added(o, n, now)) != 0)
+			return rc;
+		p = q;
+		n = 0;
+	}
+	return 0;
+}
+
+int
+out_text(struct out *o, const void *p, size_t n)
+{
+	int rc = out_seal(o);
+
+	return rc != 0 ? rc : link_out_put(&o->link, p, n);
+}
+
+int
+out_end(struct out *o, enum end_reason why)
+{
+	uint8_t reason = (uint8_t)why;
+	int rc;
+
+	if ((rc = out_seal(o)) != 0)
+		return rc;
+	if (!o->text)
+		return out_control(o, FRAME_END, &reason, 1);
+	o->txt.n = 0;
+	if (o->writer != NULL && (rc = fmt_write_end(o->writer, &o->txt)) == 0 && o->txt.n > 0)
+		rc = link_out_put(&o->link, o->txt.p, o->txt.n);
+	return rc;
+}

@@ -1,0 +1,472 @@
+/* win: the part that all kinds of windows share; see win.h. */
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "fio/fio.h"
+#include "op/zone.h"
+#include "win/win_internal.h"
+
+/* Event times that window arithmetic cannot overflow. */
+#define TIME_LEAST (-(1LL << 60))
+#define TIME_MOST (1LL << 60)
+
+/* ---- making one ---- */
+
+int
+win_new(struct win **out, const struct win_spec *spec, const struct op_conf *conf)
+{
+	static const struct win_kind_ops *const ops[] = { NULL, &win_pane_ops, &win_pane_ops,
+		&win_session_ops, &win_pane_ops, &win_count_ops, &win_global_ops, &win_running_ops };
+	struct win *w = calloc(1, sizeof(*w));
+	int rc;
+
+	if (w == NULL)
+		return ferr(FERR_NOMEM, "out of memory");
+	w->spec = *spec;
+	w->ops = ops[spec->kind];
+	w->mem = conf->mem;
+	w->wm = WM_MIN;
+	w->fired_end = w->early_at = w->early_ns = ROW_NOTIME;
+	w->empty_hash = key_hash(NULL, 0);
+	w->fields = spec->kind != WIN_COUNT && spec->kind != WIN_GLOBAL && spec->kind != WIN_RUNNING;
+	if ((rc = aggs_parse(&w->aggs, spec->aggs)) != 0)
+		rc = ferr_prefix(rc, "--agg");
+	if (rc == 0 && spec->having != NULL &&
+	    (rc = expr_parse(&w->having, spec->having, strlen(spec->having), EXPR_HAVING)) != 0)
+		rc = ferr_prefix(rc, "--having");
+	if (rc == 0 && spec->top != NULL &&
+	    (rc = expr_parse(&w->top, spec->top, strlen(spec->top), EXPR_HAVING)) != 0)
+		rc = ferr_prefix(rc, "--top");
+	if (rc == 0 && spec->tz != NULL)
+		rc = zone_load(&w->tz, spec->tz);
+	if (rc != 0) {
+		win_free(w);
+		return rc;
+	}
+	w->asize = aggs_size(w->aggs);
+	w->plain = aggs_plain(w->aggs);
+	*out = w;
+	return 0;
+}
+
+void
+win_free(struct win *w)
+{
+	if (w == NULL)
+		return;
+	if (w->ops->close != NULL)
+		w->ops->close(w);
+	state_free(w->state);
+	win_top_fini(w);
+	free(w->cur.v);
+	buf_fini(&w->key);
+	expr_free(w->having);
+	expr_free(w->top);
+	tz_free(w->tz);
+	aggs_free(w->aggs);
+	free(w);
+}
+
+int
+win_start(void *self, struct op *op)
+{
+	struct win *w = self;
+
+	return w->spec.late != NULL ? op_side_open(op, &w->late, w->spec.late) : 0;
+}
+
+/* ---- blocks in state ---- */
+
+static void
+block_fini(void *cookie, void *value)
+{
+	struct win_map_head *h = cookie;
+
+	aggs_fini(h->w->aggs, (uint8_t *)value + h->head);
+}
+
+static int
+block_encode(void *cookie, const void *value, struct buf *out)
+{
+	struct win_map_head *h = cookie;
+	int rc = buf_put(out, value, h->head);
+
+	return rc != 0 ? rc : aggs_encode(h->w->aggs, (const uint8_t *)value + h->head, out);
+}
+
+static int
+block_decode(void *cookie, void *value, const uint8_t *p, size_t n)
+{
+	struct win_map_head *h = cookie;
+
+	if (n < h->head)
+		return ferr(FERR_CORRUPT, "a value in state is too short");
+	memcpy(value, p, h->head);
+	return aggs_decode(h->w->aggs, (uint8_t *)value + h->head, p + h->head, n - h->head);
+}
+
+static size_t
+block_memory(void *cookie, const void *value)
+{
+	struct win_map_head *h = cookie;
+
+	return aggs_memory(h->w->aggs, (const uint8_t *)value + h->head);
+}
+
+int
+win_map_open(struct win *w, struct state_map **out, const char *name, size_t head)
+{
+	struct win_map_head *h = &w->heads[w->nheads++];
+	struct state_type t = { .name = name, .size = (uint32_t)(head + w->asize), .version = 1, .cookie = h,
+		.encode = block_encode, .decode = block_decode };
+
+	*h = (struct win_map_head){ w, head };
+	if (!w->plain) {
+		t.fini = block_fini;
+		t.memory = block_memory;
+	}
+	return state_map_open(w->state, out, &t);
+}
+
+int
+win_block_add(struct win *w, void *block)
+{
+	size_t before;
+	int rc;
+
+	if (w->plain)
+		return aggs_add(w->aggs, block);
+	before = aggs_memory(w->aggs, block);
+	if ((rc = aggs_add(w->aggs, block)) != 0)
+		return rc;
+	return state_account(w->state, (int64_t)aggs_memory(w->aggs, block) - (int64_t)before);
+}
+
+/* ---- schemas ---- */
+
+static int
+add_field(struct schema *s, const char *name)
+{
+	if (schema_find(s, name, strlen(name)) >= 0)
+		return ferr(FERR_USAGE, "two fields of the result are called '%s'; name an aggregate with name=", name);
+	return schema_add(s, name, strlen(name));
+}
+
+/* Key fields, window_start and window_end, the aggregates, the rank. */
+static int
+result_schema(struct win *w, struct op *op, const struct schema *in)
+{
+	struct schema s;
+	int rc = 0;
+
+	schema_init(&s);
+	for (unsigned i = 0; i < in->nkey && rc >= 0; i++) {
+		if ((rc = add_field(&s, in->f[in->key[i]].name)) >= 0)
+			s.key[s.nkey++] = (uint16_t)rc;
+	}
+	s.keyed = in->keyed;
+	s.groups = in->groups;
+	if (w->fields && rc >= 0 && (rc = add_field(&s, "window_start")) >= 0)
+		rc = add_field(&s, "window_end");
+	for (unsigned i = 0; i < aggs_n(w->aggs) && rc >= 0; i++)
+		rc = add_field(&s, aggs_name(w->aggs, i));
+	if (w->spec.rank != NULL && rc >= 0)
+		rc = add_field(&s, w->spec.rank);
+	if (rc >= 0)
+		rc = op_set_schema(op, &s);
+	if (rc == 0 && w->having != NULL)
+		rc = expr_bind(w->having, &s);
+	if (rc == 0 && w->top != NULL)
+		rc = expr_bind(w->top, &s);
+	schema_fini(&s);
+	return rc;
+}
+
+int
+win_on_schema(void *self, struct op *op)
+{
+	struct win *w = self;
+	const struct schema *in = op_schema(op);
+	int rc;
+
+	if (in->changing)
+		return ferr(FERR_NOTYET, "aggregates over a changing stream are not yet there");
+	if ((rc = aggs_bind(w->aggs, in)) != 0)
+		return rc;
+	if (w->state == NULL) {
+		w->groups = in->groups;
+		w->nkey = in->nkey;
+		if ((rc = state_new(&w->state, in->groups, w->mem)) != 0 || (rc = w->ops->open(w)) != 0)
+			return rc;
+		return result_schema(w, op, in);
+	}
+	if (in->nkey != w->nkey)
+		return ferr(FERR_CORRUPT, "the key changed in mid-stream");
+	return 0;
+}
+
+/* ---- results ---- */
+
+static int
+set_key(struct win *w, struct rowb *b, const struct state_key *k)
+{
+	struct val v[SCHEMA_KEY_MAX];
+	int rc;
+
+	if (w->nkey == 0)
+		return 0;
+	if ((rc = key_values(k->p, k->n, w->nkey, v)) != 0)
+		return rc;
+	for (unsigned i = 0; i < w->nkey && rc == 0; i++)
+		rc = rowb_set(b, i, &v[i]);
+	return rc;
+}
+
+static int
+build_result(struct win *w, struct rowb *b, const struct state_key *k, const void *block, int64_t start, int64_t end)
+{
+	unsigned f = w->nkey;
+	struct val v;
+	int rc;
+
+	aggs_arena_reset(w->aggs);
+	rc = set_key(w, b, k);
+
+	if (w->fields && rc == 0) {
+		v = val_time(start);
+		rc = rowb_set(b, f++, &v);
+		v = val_time(end);
+		if (rc == 0)
+			rc = rowb_set(b, f++, &v);
+	}
+	for (unsigned i = 0; i < aggs_n(w->aggs) && rc == 0; i++) {
+		if ((rc = aggs_result(w->aggs, block, i, &v)) == 0)
+			rc = rowb_set(b, f++, &v);
+	}
+	return rc;
+}
+
+int
+win_emit(struct win *w, struct op *op, const struct state_key *k, const void *block, int64_t start,
+    int64_t end, int64_t time)
+{
+	struct expr_ctx ctx = { .schema = op_out_schema(op), .window_start = start, .window_end = end };
+	struct buf *out = w->top_n_rows != NULL ? w->top_n_rows : op_rows_buf(op);
+	struct rowb b;
+	int rc;
+
+	if ((rc = rowb_begin(&b, out, ctx.schema->n, ROW_INSERT, time)) != 0)
+		return rc;
+	if ((rc = build_result(w, &b, k, block, start, end)) != 0) {
+		rowb_drop(&b);
+		return rc;
+	}
+	if ((rc = rowb_end(&b)) != 0)
+		return rc;
+	if (ctx.schema->keyed)
+		row_set_hash(out->p + b.at, k->hash);
+	if (w->having != NULL) {
+		ctx.row = out->p + b.at;
+		expr_arena_reset(w->having);
+		if ((rc = expr_test(w->having, &ctx)) <= 0) {
+			out->n = b.at;
+			return rc < 0 ? ferr_prefix(rc, "--having") : 0;
+		}
+	}
+	if (w->top_n_rows != NULL)
+		return win_top_add(w, op, b.at);
+	return op_rows_done(op, b.at, 1);
+}
+
+/* ---- records in ---- */
+
+int
+win_late(struct win *w, struct op *op, const uint8_t *row)
+{
+	w->nlate++;
+	return w->late != NULL ? op_side_row(op, w->late, op_schema(op), row) : 0;
+}
+
+static int
+take_row(struct win *w, struct op *op, struct expr_ctx *ctx, const uint8_t *row, int64_t now)
+{
+	struct state_key k = { .hash = w->empty_hash };
+	int64_t ts = now != ROW_NOTIME ? now : row_time(row);
+	int rc;
+
+	if (w->fields && (ts < TIME_LEAST || ts > TIME_MOST))
+		return ts == ROW_NOTIME
+		    ? ferr(FERR_DATA, "the record has no event time, which windows by time need; name its field with fsource --time FIELD")
+		    : ferr(FERR_DATA, "the record's event time is out of range");
+	ctx->row = row;
+	if ((rc = aggs_eval(w->aggs, ctx)) != 0)
+		return rc;
+	if (w->nkey != 0) {
+		w->key.n = 0;
+		if ((rc = key_bytes(ctx->schema, row, &w->key)) != 0)
+			return rc;
+		k.p = w->key.p;
+		k.n = (uint32_t)w->key.n;
+		k.hash = (row[7] & ROW_KEYED) != 0 ? row_hash(row) : key_hash(k.p, k.n);
+	}
+	return w->ops->add(w, op, row, ts, &k);
+}
+
+/* Look-ups made ready ahead of their turn. */
+#define PREFETCH 16
+
+int
+win_on_rows(void *self, struct op *op, uint8_t **p, uint8_t *end)
+{
+	struct win *w = self;
+	struct expr_ctx ctx = { .schema = op_schema(op) };
+	uint8_t *row = *p, *ahead = row;
+	int64_t now = ROW_NOTIME;
+	unsigned n = 0;
+	int rc;
+
+	if (w->spec.proc) {
+		now = fio_wall_ms();
+		if (now - 1 > w->wm)
+			w->wm = now - 1;
+		now = w->wm + 1;
+		if ((rc = win_resume(w, op)) != 0)
+			return rc == FERR_AGAIN ? 0 : rc;
+	}
+	while (row < end) {
+		if (w->ops->prefetch && row >= ahead) {
+			for (n = 0; n < PREFETCH && ahead < end; n++, ahead += row_len(ahead))
+				state_prefetch(w->map, 0, row_hash(ahead));
+			ahead = row;
+			for (n = 0; n < PREFETCH && ahead < end; n++, ahead += row_len(ahead))
+				state_prefetch_entry(w->map, 0, row_hash(ahead));
+		}
+		rc = take_row(w, op, &ctx, row, now);
+		if (rc == FERR_DATA)
+			rc = op_bad_row(op, row, ferr_text());
+		if (rc != 0)
+			return rc;
+		row += row_len(row);
+		*p = row;
+		w->nrows++;
+		if ((w->nrows & 15) == 0 && op_full(op))
+			return 0;
+	}
+	return w->spec.proc ? win_wake(w, op) : 0;
+}
+
+/* ---- firing ---- */
+
+static int
+emit_cursor(struct win *w, struct op *op, bool all)
+{
+	struct win_cursor *c = &w->cur;
+	int64_t time = w->fields ? c->end - 1 : ROW_NOTIME;
+	int rc;
+
+	for (; c->i < c->n; c->i++) {
+		struct state_key k = state_key_of(c->map, c->v[c->i]);
+		const uint8_t *v = c->v[c->i];
+
+		if (!all && (c->i & 15) == 15 && op_full(op))
+			return FERR_AGAIN;
+		if (!w->fields)
+			memcpy(&time, v, sizeof(time)); /* global: the greatest time stands first */
+		if ((rc = win_emit(w, op, &k, c->at != NULL ? c->at : v + c->block, c->start, c->end, time)) != 0)
+			return rc;
+	}
+	return w->spec.top_n != 0 ? win_top_flush(w, op) : 0;
+}
+
+int
+win_fire_now(struct win *w, struct op *op)
+{
+	w->cur.i = 0;
+	if (w->spec.top_n != 0)
+		win_top_begin(w);
+	return emit_cursor(w, op, true);
+}
+
+/* Emit everything that is due at w->wm; FERR_AGAIN when the output is full. */
+int
+win_resume(void *self, struct op *op)
+{
+	struct win *w = self;
+	int rc;
+
+	if (w->state == NULL)
+		return 0;
+	for (;;) {
+		if (!w->cur.active) {
+			if ((rc = w->ops->next(w, op)) != 1)
+				return rc;
+			w->cur.active = true;
+			w->cur.i = 0;
+			if (w->spec.top_n != 0)
+				win_top_begin(w);
+		}
+		if ((rc = emit_cursor(w, op, false)) != 0)
+			return rc;
+		w->cur.active = false;
+		w->ops->done(w);
+	}
+}
+
+int
+win_on_watermark(void *self, struct op *op, int64_t wm)
+{
+	struct win *w = self;
+
+	if (w->spec.proc) /* pending windows of processing time are dropped at the end (C14) */
+		return 0;
+	w->wm = wm;
+	return win_resume(w, op);
+}
+
+/* Processing time: be woken when the next window ends. */
+int
+win_wake(struct win *w, struct op *op)
+{
+	int64_t due = w->ops->due != NULL && w->state != NULL ? w->ops->due(w) : WIN_NEVER;
+
+	if (due != WIN_NEVER)
+		op_wake_at(op, fio_mono_ns() + (due - fio_wall_ms() + 1) * 1000000);
+	return 0;
+}
+
+int
+win_on_tick(void *self, struct op *op)
+{
+	struct win *w = self;
+	int64_t now = fio_wall_ms();
+	int rc;
+
+	if (now - 1 > w->wm)
+		w->wm = now - 1;
+	if ((rc = win_resume(w, op)) == FERR_AGAIN) {
+		op_wake_at(op, fio_mono_ns());
+		return 0;
+	}
+	return rc != 0 ? rc : win_wake(w, op);
+}
+
+static void
+warn_unseen(struct win *w, struct op *op)
+{
+	for (unsigned i = 0; i < aggs_nfields(w->aggs); i++)
+		op_warn_unseen(op, op_schema(op), aggs_field(w->aggs, i));
+}
+
+int
+win_on_end(void *self, struct op *op)
+{
+	struct win *w = self;
+
+	if (w->nlate > 0 && w->late == NULL)
+		op_note(op, "%" PRIu64 " late records dropped", w->nlate);
+	else if (w->nlate > 0)
+		op_note(op, "%" PRIu64 " late records written to %s", w->nlate, w->spec.late);
+	if (w->nrows > 0)
+		warn_unseen(w, op);
+	return 0;
+}

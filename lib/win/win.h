@@ -1,0 +1,48 @@
+/*
+ * win -- windows over keyed records: assign, aggregate, fire.  Rules C1-C15 and C20 of fsemantics(7).
+ *
+ * Aligned windows (tumble, slide, cumulate) are built from panes: every record is added to one pane, the
+ * greatest common divisor of size and step, and a window is a run of panes.  A window of several panes is kept as a running total per key: panes
+ * that come in are merged, panes that go out are taken back where that is exact (aggs_unmerge), else the key's total is built anew.
+ * So the cost of a record does not depend on size/slide.  Aggregates that depend on the order of arrival (first, last, collect, top)
+ * cannot be merged from panes; then a record is added to each of its windows.
+ *
+ * A firing emits by window end, window start, key hash, key bytes.
+ */
+#ifndef WIN_WIN_H
+#define WIN_WIN_H
+
+#include "op/op.h"
+
+enum win_kind { WIN_NONE, WIN_TUMBLE, WIN_SLIDE, WIN_SESSION, WIN_CUMULATE, WIN_COUNT, WIN_GLOBAL, WIN_RUNNING };
+
+struct win_spec {
+	enum win_kind kind;
+	int64_t size;  /* ms; cumulate: the longest; count: records */
+	int64_t slide; /* ms between windows; cumulate: the step; count: records */
+	int64_t offset, lateness, early, ttl; /* ms; early, ttl 0: none */
+	bool proc;     /* processing time */
+	const char *tz, *aggs, *having, *late, *rank, *top;
+	unsigned top_n; /* 0: all */
+};
+#define WIN_SPEC_INIT { .aggs = "count()" }
+
+extern const struct opt win_options[]; /* conf: struct win_spec */
+
+/* `tumble 5m`: the operands behind the command.  FERR_USAGE, FERR_NOTYET. */
+int win_parse_kind(struct win_spec *s, int argc, char **argv);
+
+struct win;
+int win_new(struct win **out, const struct win_spec *spec, const struct op_conf *conf);
+void win_free(struct win *w);
+
+/* Callbacks for struct op_class; self is a struct win. */
+int win_start(void *self, struct op *op);
+int win_on_schema(void *self, struct op *op);
+int win_on_rows(void *self, struct op *op, uint8_t **p, uint8_t *end);
+int win_on_watermark(void *self, struct op *op, int64_t wm);
+int win_on_tick(void *self, struct op *op);
+int win_resume(void *self, struct op *op);
+int win_on_end(void *self, struct op *op);
+
+#endif

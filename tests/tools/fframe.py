@@ -1,0 +1,258 @@
+#!/usr/bin/env python3
+"""Print a Fjord frame stream as text; written from fframe(5) alone, shares nothing with lib/frame.
+
+    fframe.py [--hex] [--bare] [FILE]
+
+--hex   the input is hex digits with blanks and comments behind '#', as in tests/golden
+--bare  frames without the line and without the order of a whole stream; fields go by number
+
+One line for each frame, then one indented line for each stage, field, row or mark of it.  A fault
+ends it with status 1 and `fframe.py: byte N: what is wrong` on stderr.
+"""
+import json
+import struct
+import sys
+
+LINE = b"#fjord 1 binary frames; to read them add: | fsink -".ljust(63) + b"\n"
+KINDS = ["", "HELLO", "SCHEMA", "DATA", "IDLE", "ACTIVE", "BARRIER", "CANCEL", "END", "CREDIT"]
+LENGTHS = {"IDLE": 0, "ACTIVE": 0, "BARRIER": 28, "CANCEL": 8, "END": 1}
+ROW_KINDS = {0: "+I", 1: "-U", 2: "+U", 3: "-D"}
+TYPES = ["absent", "null", "bool", "i64", "f64", "time", "str", "bytes", "json", "cell"]
+NO_TIME = -(1 << 63)
+
+
+class Fault(Exception):
+    pass
+
+
+def need(ok, what):
+    if not ok:
+        raise Fault(what)
+
+
+def crc32c(data):
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = (crc >> 1) ^ (0x82F63B78 if crc & 1 else 0)
+    return crc ^ 0xFFFFFFFF
+
+
+class Cursor:
+    def __init__(self, data):
+        self.data, self.at = data, 0
+
+    def bytes(self, n):
+        need(self.at + n <= len(self.data), "payload ends too early")
+        self.at += n
+        return self.data[self.at - n : self.at]
+
+    def uint(self, n):
+        return int.from_bytes(self.bytes(n), "little")
+
+    def done(self):
+        need(self.at == len(self.data), "bytes left over in a payload")
+
+
+def text(raw):
+    return json.dumps(raw.decode("utf-8", "backslashreplace"), ensure_ascii=False)
+
+
+def hello(payload):
+    need(len(payload) <= 1 << 20, "HELLO too long")
+    c = Cursor(payload)
+    version, nrun, nedge, nstage = c.uint(4), c.uint(1), c.uint(1), c.uint(2)
+    need(version == 1, "HELLO of another version")
+    need(nrun <= 4 and nedge <= 63, "HELLO: too many runs, or name of the edge too long")
+    runs = [c.bytes(16).hex() for _ in range(nrun)]
+    edge = c.bytes(nedge)
+    yield f"version {version} runs [{' '.join(runs)}] edge {text(edge)}"
+    for _ in range(nstage):
+        words = [c.bytes(c.uint(4)) for _ in range(c.uint(4))]
+        need(all(0 not in w for w in words + [edge]), "NUL in a word")
+        yield "stage " + " ".join(text(w) for w in words)
+    c.done()
+
+
+class Schema:
+    def __init__(self, payload):
+        c = Cursor(payload)
+        flags, nkey, n, self.groups = c.uint(1), c.uint(1), c.uint(2), c.uint(4)
+        need(flags < 4, "SCHEMA: unknown flags")
+        self.keyed, self.changing = bool(flags & 1), bool(flags & 2)
+        need(nkey <= 16 and n <= 4096, "SCHEMA: too many fields")
+        need(1 <= self.groups <= 65536 if self.keyed else self.groups == 0, "SCHEMA: key groups")
+        need(self.keyed or nkey == 0, "SCHEMA: key fields without key")
+        self.key = [c.uint(2) for _ in range(nkey)]
+        need(all(k < n for k in self.key), "SCHEMA: key field that is not there")
+        self.fields = []
+        for _ in range(n):
+            hidden, zero, size = c.uint(1), c.uint(1), c.uint(2)
+            need(hidden < 2 and zero == 0 and size <= 4096, "SCHEMA: bad field")
+            name = c.bytes(size)
+            name.decode("utf-8")
+            need(hidden or (0, name) not in self.fields, "SCHEMA: a name twice")
+            self.fields.append((hidden, name))
+        c.done()
+
+    def extends(self, old):
+        return (
+            self.fields[: len(old.fields)] == old.fields
+            and (self.keyed, self.changing) == (old.keyed, old.changing)
+            and (self.groups, self.key) == (old.groups, old.key)
+        )
+
+    def lines(self):
+        yield (
+            f"keyed {int(self.keyed)} changing {int(self.changing)}"
+            f" groups {self.groups} key {self.key}"
+        )
+        for i, (hidden, name) in enumerate(self.fields):
+            yield f"field {i} {text(name)}" + (" hidden" if hidden else "")
+
+
+def value(row, tag, slot, behind):
+    kind = TYPES[tag]
+    (number,) = struct.unpack("<q", slot)
+    if kind in ("absent", "null"):
+        need(number == 0, f"slot of {kind} not 0")
+        return kind
+    if kind == "bool":
+        need(number in (0, 1), "slot of bool neither 0 nor 1")
+        return "bool true" if number else "bool false"
+    if kind in ("i64", "time"):
+        return f"{kind} {number}"
+    if kind == "f64":
+        (f,) = struct.unpack("<d", slot)
+        need(f - f == 0, "f64 not finite")
+        return f"f64 {f!r}"
+    at, size = struct.unpack("<II", slot)
+    need(behind <= at and at + size <= len(row), "text outside of its row")
+    need(kind != "json" or size > 0, "empty json")
+    raw = row[at : at + size]
+    return f"bytes {raw.hex()}" if kind == "bytes" else f"{kind} {text(raw)}"
+
+
+def record(row, schema):
+    length, n, kind, flags, time, key_hash = struct.unpack_from("<IHBBqQ", row)
+    need(length <= 16777152 and kind in ROW_KINDS and flags < 2, "bad row header")
+    need(flags & 1 or key_hash == 0, "key hash on a row that is not keyed")
+    need(24 + 9 * n <= length, "row too short for its slots")
+    names = [text(name) for _, name in schema.fields] if schema else range(n)
+    need(n <= len(names), "more slots than the schema has fields")
+    out = [ROW_KINDS[kind], "time " + ("none" if time == NO_TIME else str(time))]
+    if flags & 1:
+        out.append(f"hash {key_hash:016x}")
+    for i in range(n):
+        tag = row[24 + 8 * n + i]
+        need(tag < len(TYPES), "unknown type tag")
+        slot = row[24 + 8 * i : 32 + 8 * i]
+        out.append(f"{names[i]} {value(row, tag, slot, 24 + 9 * n)}")
+    return " | ".join(out)
+
+
+def data(payload, count, schema):
+    at = records = 0
+    while at < len(payload):
+        need(len(payload) - at >= 16, "row cut off")
+        length, n, kind, flags, time = struct.unpack_from("<IHBBq", payload, at)
+        need(length % 8 == 0 and 16 <= length <= len(payload) - at, "bad row length")
+        if kind == 16:
+            need(length == 16 and n == 0 and flags == 0, "bad watermark")
+            yield f"watermark {time}"
+        else:
+            need(length >= 24, "row too short")
+            yield record(payload[at : at + length], schema)
+            records += 1
+        at += length
+    need(records == count, f"count says {count}, there are {records} records")
+
+
+def barrier(payload):
+    epoch, ident, flags = struct.unpack("<Q16sI", payload)
+    need(epoch > 0 and flags < 16, "bad BARRIER")
+    names = [w for i, w in enumerate(["FINAL", "STOP", "SAVEPOINT", "DRAIN"]) if flags >> i & 1]
+    yield " ".join([f"epoch {epoch} id {ident.hex()}"] + names)
+
+
+class Stream:
+    """The rules that go beyond one frame."""
+
+    def __init__(self, bare):
+        self.bare, self.next, self.schema, self.ended = bare, 0, None, False
+
+    def order(self, kind, seq):
+        if self.bare:
+            return
+        need(not self.ended, "a frame behind END")
+        need(seq == self.next, f"sequence number {seq} where {self.next} was due")
+        need((kind == "HELLO") == (seq == 0), "HELLO must come first, and once")
+        self.next += 1
+        self.ended = kind == "END"
+
+    def payload(self, kind, payload, count):
+        if kind == "HELLO":
+            return hello(payload)
+        if kind == "SCHEMA":
+            new = Schema(payload)
+            need(self.schema is None or new.extends(self.schema), "SCHEMA that does not extend")
+            self.schema = new
+            return new.lines()
+        if kind == "DATA":
+            need(self.bare or self.schema or count == 0, "records before a SCHEMA")
+            return data(payload, count, self.schema)
+        if kind == "BARRIER":
+            return barrier(payload)
+        if kind == "CANCEL":
+            epoch = int.from_bytes(payload, "little")
+            need(epoch > 0, "bad CANCEL")
+            return [f"epoch {epoch}"]
+        if kind == "END":
+            need(payload[0] < 2, "bad END")
+            return [["done", "stop"][payload[0]]]
+        return []
+
+    def frame(self, b):
+        """Print the frame at the head of b; its length."""
+        need(len(b) >= 24, "frame cut off")
+        magic, k, flags, size, count, crc, seq = struct.unpack_from("<2sBBIIIQ", b)
+        need(magic == b"FJ" and 1 <= k <= 9 and flags == 0, "not a frame")
+        kind = KINDS[k]
+        need(size <= 16 << 20 and size == LENGTHS.get(kind, size), "bad payload length")
+        need(size % 8 == 0 if kind == "DATA" else count == 0, "bad length or count")
+        need(len(b) >= 24 + size, "frame cut off")
+        need(crc == crc32c(b[:12] + b[16 : 24 + size]), "checksum wrong")
+        self.order(kind, seq)
+        print(f"{seq} {kind}" + (f" {count}" if kind == "DATA" else ""))
+        for line in self.payload(kind, b[24 : 24 + size], count):
+            print("   ", line)
+        return 24 + size
+
+
+def unhex(raw):
+    return bytes.fromhex("".join(line.split("#")[0] for line in raw.decode().splitlines()))
+
+
+def main():
+    flags = {a for a in sys.argv[1:] if a.startswith("--")}
+    files = [a for a in sys.argv[1:] if not a.startswith("--")]
+    if flags - {"--hex", "--bare"} or len(files) > 1:
+        sys.exit(__doc__)
+    raw = open(files[0], "rb").read() if files else sys.stdin.buffer.read()
+    b = unhex(raw) if "--hex" in flags else raw
+    at, stream = 0, Stream("--bare" in flags)
+    try:
+        if not stream.bare:
+            need(b[:64] == LINE, "the line is missing or of another version")
+            at = 64
+        while at < len(b):
+            at += stream.frame(memoryview(b)[at:].tobytes())
+        need(stream.bare or stream.ended, "end of file without END")
+    except (Fault, UnicodeDecodeError) as e:
+        sys.stdout.flush()
+        print(f"fframe.py: byte {at}: {e}", file=sys.stderr)
+        sys.exit(1)
+
+
+main()

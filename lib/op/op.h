@@ -33,6 +33,7 @@ struct op_conf {
 	enum op_on_bad on_bad;
 	const char *bad_path;
 	enum fmt_kind out; /* -o; FMT_AUTO: frames, or a table on a terminal */
+	bool no_header;	   /* csv, tsv: the file that is appended to has one */
 	int64_t mem;	   /* bytes of keyed state */
 	bool quiet, verbose;
 	int color; /* 1 always, 0 never, -1 auto */

@@ -65,11 +65,12 @@ await() {
 	done
 }
 
-# says REGEX...: each stands in the messages (case does not matter).  quiet: there are none.
+# says REGEX...: each stands in the messages (case does not matter, quotes are seen without their backslash).
+# quiet: there are none.
 says() {
 	local r
 	for r; do
-		grep -qiE -- "$r" err || { echo "no /$r/ in the messages:"; cat err; return 1; }
+		sed 's/\\"/"/g' err | grep -iE -- "$r" >/dev/null || { echo "no /$r/ in the messages:"; cat err; return 1; }
 	done
 }
 

@@ -85,9 +85,11 @@ class Zone:
 # ---- reading -------------------------------------------------------------------------------------------------
 
 def f64_text(v):
-    """Shortest text of an f64 as it is printed: as JavaScript does, but 5.0 keeps its point."""
+    """Shortest text of an f64 as it is printed: as JavaScript does, but 5.0 keeps its point, and -0 its sign."""
+    if v == 0 and math.copysign(1, v) < 0:
+        return "-0"
     if v == int(v) and abs(v) < 1e21:
-        return ("-" if math.copysign(1, v) < 0 else "") + f"{abs(int(v))}.0"
+        return f"{int(v)}.0"
     sign, digits, exp = decimal.Decimal(repr(v)).normalize().as_tuple()
     digits, sign = "".join(map(str, digits)), "-" if sign else ""
     point = len(digits) + exp
@@ -106,7 +108,7 @@ def cell(text):
         return int(text)
     if re.fullmatch(r"-?(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?", text):
         v = float(text)
-        if math.isfinite(v) and ("." in text or "e" in text) and f64_text(v) == text:
+        if math.isfinite(v) and f64_text(v) == text:
             return v
     return text
 

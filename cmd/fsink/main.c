@@ -1,0 +1,249 @@
+/* fsink: write records to a directory, a file, or stdout.  See fsink(1). */
+#include <fcntl.h>
+#include <stdlib.h>
+
+#include "base/unit.h"
+#include "conn/parts.h"
+#include "fio/fio.h"
+
+struct sink_spec {
+	const char *uri;
+	enum fmt_kind format;
+	bool exactly, rolled;
+	int64_t roll_ms, roll_bytes;
+	const char *partition_by;
+};
+
+static int
+set_format(void *c, const char *a)
+{
+	((struct sink_spec *)c)->format = (enum fmt_kind)fmt_by_name(a);
+	return 0;
+}
+
+static int
+set_guarantee(void *c, const char *a)
+{
+	((struct sink_spec *)c)->exactly = strcmp(a, "exactly") == 0;
+	return 0;
+}
+
+static int
+set_every(void *c, const char *a)
+{
+	int64_t ms;
+
+	(void)c;
+	return unit_duration(a, strlen(a), &ms);
+}
+
+/* 1m,128MiB in any order, one of them is enough. */
+static int
+set_roll(void *c, const char *a)
+{
+	struct sink_spec *s = c;
+	char part[32];
+	uint64_t bytes;
+	int rc = 0;
+
+	if (strcmp(a, "epoch") == 0)
+		return ferr(FERR_NOTYET, "epoch needs checkpoints, which are not yet there");
+	s->roll_ms = s->roll_bytes = INT64_MAX / 1000000;
+	for (s->rolled = true; rc == 0; a++) {
+		size_t n = strcspn(a, ",");
+
+		if (n == 0 || n >= sizeof(part))
+			return ferr(FERR_USAGE, "needs a duration, a size, or both, as in 1m,128MiB");
+		memcpy(part, a, n);
+		part[n] = '\0';
+		if (part[n - 1] == 'B') {
+			rc = unit_size(part, &bytes);
+			s->roll_bytes = bytes > INT64_MAX ? INT64_MAX : (int64_t)bytes;
+		} else {
+			rc = unit_duration(part, n, &s->roll_ms);
+		}
+		if (rc == 0 && (s->roll_ms < 1 || s->roll_bytes < 1))
+			return ferr(FERR_USAGE, "%s is too small", part);
+		a += n;
+		if (*a == '\0')
+			break;
+	}
+	return rc;
+}
+
+static int
+set_visible(void *c, const char *a)
+{
+	(void)c; /* without epochs a part is always hidden until it is rolled */
+	(void)a;
+	return 0;
+}
+
+static int
+set_changes(void *c, const char *a)
+{
+	(void)c;
+	return strcmp(a, "upsert") == 0 ? ferr(FERR_NOTYET, "upsert needs changing streams, which are not yet there") : 0;
+}
+
+static int
+set_partition_by(void *c, const char *a)
+{
+	((struct sink_spec *)c)->partition_by = a;
+	return 0;
+}
+
+static int
+set_kafka(void *c, const char *a)
+{
+	(void)c;
+	(void)a;
+	return ferr(FERR_NOTYET, "goes with kafka:// sinks, which are not yet there");
+}
+
+static const struct opt options[] = {
+	{ "format", 0, "json|csv|tsv|raw|frames", "format of the output (default json)", set_format, false },
+	{ "roll", 0, "DUR,SIZE|epoch", "DIR/: begin a new part after that (default 1m,128MiB)", set_roll, false },
+	{ "partition-by", 0, "EXPR", "DIR/: one directory per value, name=value/", set_partition_by, false },
+	{ "visible", 0, "commit|roll", "DIR/ with epochs: when a part is seen", set_visible, false },
+	{ "guarantee", 0, "exactly|at-least-once", "what a crash may do to the output", set_guarantee, false },
+	{ "every", 0, "DUR", "length of an epoch in a plain shell with FSTATE", set_every, false },
+	{ "changes", 0, "op|upsert", "how changing streams are written", set_changes, false },
+	{ "key", 0, "EXPR", "kafka: key of a record", set_kafka, false },
+	{ "partition", 0, "EXPR", "kafka: partition of a record", set_kafka, false },
+	{ "txn-reuse", 0, "N", "kafka: epochs per producer", set_kafka, false },
+	{ "marker-lost", 0, "published|unpublished", "kafka: what to think when a marker is gone", set_kafka, false },
+	{ "option", 'X', "PROPERTY=VALUE", "pass a property to the connector", set_kafka, false },
+	OPT_END,
+};
+
+static const char *const examples[] = {
+	"fsource clicks.ndjson | fkey user | fwindow running | fsink -", "NDJSON on stdout",
+	"... | fsink out/ --format csv --partition-by .country", "part files, a directory per country",
+	"... | fsink all.ndjson", "one file, appended to",
+	"... | fsink null:", "nothing, for measuring",
+	NULL,
+};
+static const char *const see[] = { "fsource(1)", "fwindow(1)", "fcat(1)", "fjord(7)", NULL };
+static const struct cmd cmd = {
+	.name = "fsink",
+	.summary = "write records to a directory, a file, or stdout",
+	.usage = "- | FILE | DIR/ | null: [option ...]",
+	.examples = examples,
+	.see = see,
+};
+
+/* `-` and FILE: rows pass through; the output prints them. */
+static int
+print_rows(void *self, struct op *op, uint8_t **p, uint8_t *end)
+{
+	int rc = op_forward(op, *p, end);
+
+	(void)self;
+	*p = end;
+	return rc;
+}
+
+static int
+drop_rows(void *self, struct op *op, uint8_t **p, uint8_t *end)
+{
+	(void)self;
+	(void)op;
+	*p = end;
+	return 0;
+}
+
+static const struct op_class print_class = { .name = "fsink", .on_rows = print_rows };
+static const struct op_class null_class = { .name = "fsink", .on_rows = drop_rows };
+
+static int
+check(const struct sink_spec *s)
+{
+	static const char *const later[] = { "kafka://", "http://", "https://", "postgres://", "exec:", "s3://", "tcp://", "unix:" };
+	size_t n = strlen(s->uri);
+	const char *colon = strstr(s->uri, "://");
+	bool dir = n > 0 && s->uri[n - 1] == '/';
+
+	if (n == 0)
+		return ferr(FERR_USAGE, "the name of the output is empty");
+	for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++) {
+		if (strncmp(s->uri, later[i], strlen(later[i])) == 0)
+			return ferr(FERR_NOTYET, "%s sinks are not yet there", later[i]);
+	}
+	if (colon != NULL)
+		return ferr(FERR_USAGE, "'%.*s://' is not a kind of sink", (int)(colon - s->uri), s->uri);
+	if (s->exactly)
+		return ferr(FERR_NOTYET, "--guarantee exactly needs FSTATE or fcoord, which are not yet there");
+	if (!dir && (s->rolled || s->partition_by != NULL))
+		return ferr(FERR_USAGE, "--roll and --partition-by go with a directory; write it as %s/", s->uri);
+	return 0;
+}
+
+static int
+sink_file(struct op_main *m, struct op_conf *conf, const char *path)
+{
+	struct op_wires w = OP_STDIO;
+	struct stat st;
+	int fd;
+
+	if (fio_stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+		return ferr(FERR_USAGE, "%s is a directory; to write parts into it, %s/", path, path);
+	if ((fd = fio_open(path, O_WRONLY | O_CREAT | O_APPEND, 0666)) == -1 || fio_fstat(fd, &st) == -1)
+		return ferr_sys(FERR_USAGE, "cannot write %s", path);
+	if (S_ISREG(st.st_mode) && st.st_size > 0) {
+		conf->no_header = true;
+		if (conf->out == FMT_FRAMES) {
+			fio_close(fd);
+			return ferr(FERR_USAGE, "%s has frames or text already; frames need a file of their own", path);
+		}
+	}
+	w.out = &fd;
+	return op_main_run(m, &print_class, NULL, &w);
+}
+
+static int
+sink_dir(struct op_main *m, const struct sink_spec *s)
+{
+	struct parts_conf conf = { .dir = s->uri, .format = s->format, .roll_ms = s->roll_ms, .roll_bytes = s->roll_bytes,
+		.partition_by = s->partition_by };
+	struct parts *p;
+	int rc;
+
+	if ((rc = parts_new(&p, &conf)) != 0)
+		return rc;
+	rc = op_main_run(m, &parts_class, p, &OP_STDIN);
+	parts_free(p);
+	return rc;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct op_conf conf = OP_CONF_INIT;
+	struct sink_spec s = { .format = FMT_JSON, .roll_ms = 60000, .roll_bytes = 128 << 20 };
+	const struct opt_table tables[] = { { options, &s }, { op_options, &conf } };
+	struct op_main m;
+	int rc;
+
+	rc = op_main_begin(&m, &cmd, tables, 2, &conf, argc, argv);
+	if (rc == 0 && m.argc != 2)
+		rc = ferr(FERR_USAGE, m.argc < 2 ? "where to? - for stdout, FILE, DIR/, or null:" : "one output at a time; tee or >( ... ) makes two");
+	if (rc == 0) {
+		s.uri = m.argv[1];
+		rc = check(&s);
+	}
+	if (rc == 0) {
+		conf.out = s.format;
+		if (conf.verbose)
+			fprintf(stderr, "fsink: guarantee: at-least-once (no state)\n");
+		if (strcmp(s.uri, "-") == 0)
+			rc = op_main_run(&m, &print_class, NULL, &OP_STDIO);
+		else if (strcmp(s.uri, "null:") == 0)
+			rc = op_main_run(&m, &null_class, NULL, &OP_STDIN);
+		else if (s.uri[strlen(s.uri) - 1] == '/')
+			rc = sink_dir(&m, &s);
+		else
+			rc = sink_file(&m, &conf, s.uri);
+	}
+	return op_main_end(&m, rc);
+}

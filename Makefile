@@ -7,7 +7,9 @@
 #	make install    PREFIX=/usr/local
 
 PREFIX ?= /usr/local
-CC ?= gcc
+ifeq ($(origin CC),default)
+CC = gcc
+endif
 OPT = -O2 -g
 WARN = -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes
 FJORD_CFLAGS = -std=c17 -D_GNU_SOURCE $(OPT) $(WARN) -Ilib $(CFLAGS)
@@ -40,32 +42,38 @@ binaries: $(CMDS:%=$(BIN)/%)
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(FJORD_CFLAGS) -MMD -MP -c $< -o $@
+	@echo '  CC $<'
+	@$(CC) $(FJORD_CFLAGS) -MMD -MP -c $< -o $@
 
 $(BUILD)/liball.a: $(LIB_OBJ)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	@$(AR) rcs $@ $^
 
 .SECONDEXPANSION:
 $(CMDS:%=$(BIN)/%): $(BIN)/%: $$(patsubst %.c,$(BUILD)/%.o,$$(wildcard cmd/%/*.c)) $(BUILD)/liball.a
 	@mkdir -p $(@D)
-	$(CC) $(FJORD_CFLAGS) $^ -o $@ $(LIBS)
+	@echo '  LD $@'
+	@$(CC) $(FJORD_CFLAGS) $^ -o $@ $(LIBS)
 
 $(BUILD)/unit/%: tests/unit/%.c tests/unit/t.h $(BUILD)/liball.a
 	@mkdir -p $(@D)
-	$(CC) $(FJORD_CFLAGS) -Itests/unit $< $(BUILD)/liball.a -o $@ $(LIBS) -lm
+	@echo '  LD $@'
+	@$(CC) $(FJORD_CFLAGS) -Itests/unit $< $(BUILD)/liball.a -o $@ $(LIBS) -lm
 
 $(BUILD)/tools/%: tests/tools/%.c $(BUILD)/liball.a
 	@mkdir -p $(@D)
-	$(CC) $(FJORD_CFLAGS) $< $(BUILD)/liball.a -o $@ $(LIBS)
+	@echo '  LD $@'
+	@$(CC) $(FJORD_CFLAGS) $< $(BUILD)/liball.a -o $@ $(LIBS)
 
 $(BUILD)/bench/%: tests/bench/%.c $(BUILD)/liball.a
 	@mkdir -p $(@D)
-	$(CC) $(FJORD_CFLAGS) $< $(BUILD)/liball.a -o $@ -lm -ldl -ljansson
+	@echo '  LD $@'
+	@$(CC) $(FJORD_CFLAGS) $< $(BUILD)/liball.a -o $@ -lm -ldl -ljansson
 
 build/fuzz/%: tests/fuzz/%.c $(wildcard lib/*/*.c lib/*/*.h)
 	@mkdir -p $(@D)
-	clang -std=c17 -D_GNU_SOURCE -O1 -g -Ilib -fsanitize=fuzzer,address,undefined \
+	@echo '  FUZZ $@'
+	@clang -std=c17 -D_GNU_SOURCE -O1 -g -Ilib -fsanitize=fuzzer,address,undefined \
 	    -fno-sanitize-recover=undefined $< $(wildcard lib/*/*.c) -o $@ -lm -ldl -ljansson
 
 tools: $(TOOLS)
@@ -80,6 +88,11 @@ check: deps-build
 	@scripts/deps test
 	@$(MAKE) --no-print-directory binaries tools $(UNIT)
 	@BIN=$(BIN) BUILD=$(BUILD) scripts/check
+
+check-fuzz: deps-build
+	@scripts/deps test
+	@$(MAKE) --no-print-directory fuzz
+	@scripts/check-fuzz
 
 demo: all
 	@examples/demo
@@ -103,5 +116,5 @@ format:
 clean:
 	rm -rf build bin
 
-.PHONY: all binaries tools micro fuzz deps-build check demo bench install format clean
+.PHONY: all binaries tools micro fuzz deps-build check check-fuzz demo bench install format clean
 -include $(LIB_OBJ:.o=.d) $(patsubst %.c,$(BUILD)/%.d,$(wildcard cmd/*/*.c))

@@ -21,6 +21,7 @@ struct keying {
 	bool computed;	   /* some part is hidden: rows are made anew */
 	struct schema out; /* outgoing: the incoming fields, then hidden ones */
 	int *map;	   /* incoming to outgoing field numbers */
+	unsigned *slots;   /* slots[n]: what a row that came with n slots leaves with */
 	bool moved;	   /* map is not the identity */
 	struct buf key, row;
 	uint64_t rows;
@@ -102,6 +103,7 @@ keying_free(struct keying *k)
 	buf_fini(&k->key);
 	buf_fini(&k->row);
 	free(k->map);
+	free(k->slots);
 	free(k);
 }
 
@@ -113,9 +115,14 @@ map_fields(struct keying *k, const struct schema *in)
 {
 	int *map = realloc(k->map, (in->n + 1) * sizeof(*map));
 
+	unsigned *slots;
+
 	if (map == NULL)
 		return ferr(FERR_NOMEM, "out of memory");
 	k->map = map;
+	if ((slots = realloc(k->slots, (in->n + 1) * sizeof(*slots))) == NULL)
+		return ferr(FERR_NOMEM, "out of memory");
+	k->slots = slots;
 	k->moved = false;
 	for (unsigned i = 0; i < in->n; i++) {
 		map[i] = -1;
@@ -150,9 +157,16 @@ keying_on_schema(void *self, struct op *op)
 			return p->field;
 		k->out.key[i] = (uint16_t)p->field;
 	}
+	k->slots[0] = 0;
+	for (unsigned i = 0; i < k->n; i++) {
+		if (k->part[i].hidden && k->slots[0] <= (unsigned)k->part[i].field)
+			k->slots[0] = (unsigned)k->part[i].field + 1;
+	}
+	for (unsigned i = 0; i < in->n; i++)
+		k->slots[i + 1] = (int)k->slots[i] > k->map[i] ? k->slots[i] : (unsigned)k->map[i] + 1;
 	k->out.nkey = k->n;
 	k->out.keyed = k->spec.mode <= KEY_EXPR || k->spec.mode == KEY_GLOBAL;
-	k->out.groups = (uint32_t)k->spec.groups;
+	k->out.groups = k->out.keyed ? (uint32_t)k->spec.groups : 0;
 	k->out.changing = in->changing;
 	return op_set_schema(op, &k->out);
 }
@@ -181,7 +195,7 @@ rebuild(struct keying *k, struct op *op, const uint8_t *row)
 	int rc;
 
 	k->row.n = 0;
-	if ((rc = rowb_begin(&w, &k->row, k->out.n, row_kind(row), row_time(row))) != 0)
+	if ((rc = rowb_begin(&w, &k->row, k->slots[n], row_kind(row), row_time(row))) != 0)
 		return rc;
 	for (unsigned i = 0; i < n && rc == 0; i++) {
 		v = row_raw(row, i);

@@ -62,6 +62,9 @@ main(int argc, char **argv)
 	rc = op_main_begin(&m, &cmd, tables, 3, &conf, argc, argv);
 	if (rc == 0 && m.argc > 2)
 		rc = ferr(FERR_USAGE, "'%s' is one word too many; fields of a key are joined by commas", m.argv[2]);
+	if (rc == 0 && conf.parallel > spec.groups)
+		rc = ferr(FERR_USAGE, "-p %lld is more than --groups %lld: a subtask would have no key group", (long long)conf.parallel,
+		    (long long)spec.groups);
 	if (rc == 0 && m.argc == 2)
 		rc = set_mode(&spec, KEY_FIELDS, m.argv[1]);
 	if (rc == 0 && (rc = keying_new(&k, &spec)) == 0)

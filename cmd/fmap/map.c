@@ -23,6 +23,7 @@ struct step {
 	const struct schema *in;
 	struct schema out;
 	int *map; /* fields, incoming to outgoing, -1: dropped */
+	unsigned *slots; /* slots[n]: what a row that came with n slots leaves with */
 	struct buf row; /* the row that leaves */
 	/* explode */
 	int field;
@@ -71,6 +72,7 @@ map_free(struct map *m)
 		names_fini(&s->names);
 		schema_fini(&s->out);
 		free(s->map);
+		free(s->slots);
 		buf_fini(&s->row);
 		buf_fini(&s->whole);
 		buf_fini(&s->arena);
@@ -293,10 +295,14 @@ static int
 bind_step(struct step *s, const struct schema *in)
 {
 	int *map = realloc(s->map, (in->n + 1) * sizeof(*map)), rc;
+	unsigned *slots;
 
 	if (map == NULL)
 		return ferr(FERR_NOMEM, "out of memory");
 	s->map = map;
+	if ((slots = realloc(s->slots, (in->n + 1) * sizeof(*slots))) == NULL)
+		return ferr(FERR_NOMEM, "out of memory");
+	s->slots = slots;
 	s->in = in;
 	for (unsigned i = 0; i < in->n; i++) {
 		if ((map[i] = map_field(s, i)) < -1)
@@ -320,6 +326,13 @@ bind_step(struct step *s, const struct schema *in)
 		if (is_key(&s->out, (unsigned)a->field))
 			return ferr(FERR_USAGE, "--set: field '%s' is the key and cannot be set here; put fkey behind", a->name);
 	}
+	slots[0] = 0;
+	for (unsigned i = 0; i < s->nsets; i++) {
+		if (s->kind == STEP_SET && slots[0] <= (unsigned)s->sets[i].field)
+			slots[0] = (unsigned)s->sets[i].field + 1;
+	}
+	for (unsigned i = 0; i < in->n; i++)
+		slots[i + 1] = (int)slots[i] > map[i] ? slots[i] : (unsigned)map[i] + 1;
 	if (s->kind == STEP_EXPLODE) {
 		s->field = schema_find(in, s->names.v[0], strlen(s->names.v[0]));
 		if (s->field >= 0 && is_key(in, (unsigned)s->field))
@@ -355,7 +368,7 @@ rebuild(struct step *s, const uint8_t *row, const struct val *v, const int *at, 
 	int rc;
 
 	s->row.n = 0;
-	if ((rc = rowb_begin(&w, &s->row, s->out.n, row_kind(row), row_time(row))) != 0)
+	if ((rc = rowb_begin(&w, &s->row, s->slots[row_n(row)], row_kind(row), row_time(row))) != 0)
 		return rc;
 	for (unsigned i = 0; i < row_n(row) && rc == 0; i++) {
 		bool replaced = s->map[i] < 0;

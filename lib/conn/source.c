@@ -24,6 +24,8 @@ struct source {
 	struct schema schema;
 	struct fmt_field *fields;
 	unsigned nfields;
+	bool *seen;	 /* of the columns named */
+	unsigned unseen; /* how many have not been seen yet */
 	struct source_clock *clock; /* event times */
 	struct split **splits;
 	unsigned n, cap, nopen;
@@ -211,6 +213,9 @@ source_new(struct source **out, const struct source_spec *spec)
 		rc = ferr_prefix(rc, "--fields");
 	for (int i = 0; i < spec->nuris && rc == 0; i++)
 		rc = add_uri(s, spec->uris[i]);
+	if (rc == 0 && s->nfields > 0 && (s->seen = calloc(s->nfields, sizeof(*s->seen))) == NULL)
+		rc = ferr(FERR_NOMEM, "out of memory");
+	s->unseen = s->nfields;
 	if (rc == 0)
 		rc = source_clock_new(&s->clock, spec);
 	if (rc == 0 && spec->marks == MARKS_EACH && spec->time == TIME_NONE && s->n > 0 && s->splits[0]->kind != SPLIT_GEN)
@@ -238,6 +243,7 @@ source_free(struct source *s)
 	schema_fini(&s->schema);
 	buf_fini(&s->tmp);
 	free(s->fields);
+	free(s->seen);
 	free(s->splits);
 	free(s->chans);
 	free(s);
@@ -339,6 +345,17 @@ add_place(struct source *s, const struct split *sp, size_t at)
 	return rowb_end(&w);
 }
 
+static void
+note_seen(struct source *s, const uint8_t *row)
+{
+	for (unsigned i = 0; i < s->nfields; i++) {
+		if (!s->seen[i] && row_tag(row, s->fields[i].to) != VAL_ABSENT) {
+			s->seen[i] = true;
+			s->unseen--;
+		}
+	}
+}
+
 /* The row at [at, out->n): give it its time.  1 good, 0 bad and gone. */
 static int
 take_row(struct source *s, struct op *op, struct split *sp, size_t at)
@@ -358,6 +375,8 @@ take_row(struct source *s, struct op *op, struct split *sp, size_t at)
 	if (rc != 0)
 		return rc;
 	row_set_time(s->out->p + at, ts);
+	if (s->unseen > 0)
+		note_seen(s, s->out->p + at);
 	if (ts > sp->max_ts)
 		sp->max_ts = ts;
 	s->rows++;
@@ -459,8 +478,11 @@ pick(struct source *s)
 		sp = s->splits[i];
 		if (sp->done)
 			continue;
-		if (s->spec.sequence || !s->timed) /* one after the other */
-			return sp->waiting ? NULL : sp;
+		if (s->spec.sequence || !s->timed) { /* one after the other; followed files never end */
+			if (!sp->waiting || !sp->follow)
+				return sp->waiting ? NULL : sp;
+			continue;
+		}
 		wm = s->chans[i].wm;
 		if (sp->waiting || (!sp->read && s->nopen >= OPEN_MAX_SPLITS))
 			continue;
@@ -500,6 +522,17 @@ mark_if_due(struct source *s, struct op *op, unsigned i)
 	}
 }
 
+static int
+stop_at(struct source *s, struct op *op, int rc)
+{
+	char text[2048];
+	int out;
+
+	snprintf(text, sizeof(text), "%s", ferr_text());
+	out = flush_rows(s, op);
+	return out != 0 ? out : ferr(rc, "%s", text);
+}
+
 /* Read the current split until its batch is full, it has nothing more, or the output is full. */
 static int
 read_batch(struct source *s, struct op *op)
@@ -536,16 +569,8 @@ read_batch(struct source *s, struct op *op)
 		}
 	}
 	sp->last_at = op_now(op);
-	if (rc < 0 && rc != FERR_AGAIN) {
-		int keep = rc;
-		char text[1024];
-
-		/* What was good before the fault still goes out. */
-		snprintf(text, sizeof(text), "%s", ferr_text());
-		if ((rc = flush_rows(s, op)) != 0)
-			return rc;
-		return ferr(keep, "%s", text);
-	}
+	if (rc < 0 && rc != FERR_AGAIN) /* what was good before the fault still goes out */
+		return stop_at(s, op, rc);
 	if (rc == 0 && (rc = finish_split(s, op, i)) != 0)
 		return rc;
 	if (s->left == 0 || rc != 1)
@@ -750,11 +775,45 @@ source_produce(void *self, struct op *op)
 	return OP_MORE;
 }
 
+/* The name in the first file's first record that is nearest to one that never came; the caller's scratch keeps it. */
+static const char *
+near_column(struct source *s, const char *name, struct schema *scratch)
+{
+	struct split_conf conf = { .format = s->spec.format, .schema = scratch };
+	struct split *sp;
+	int rc = FERR_USAGE;
+
+	if (s->n == 0 || s->splits[0]->kind != SPLIT_FILE || split_new(&sp, SPLIT_FILE, s->splits[0]->name, false) != 0)
+		return NULL;
+	s->tmp.n = 0;
+	if (split_open(sp, &conf) == 0)
+		rc = split_next(sp, &s->tmp);
+	split_free(sp);
+	return rc == 1 ? schema_near(scratch, name) : NULL;
+}
+
+static void
+warn_unseen(struct source *s, struct op *op, const char *name)
+{
+	struct schema scratch;
+	const char *near;
+
+	schema_init(&scratch);
+	near = near_column(s, name, &scratch);
+	op_note(op, "field '%s' was never seen%s%s%s", name, near != NULL ? "; did you mean '" : "", near != NULL ? near : "",
+	    near != NULL ? "'?" : "");
+	schema_fini(&scratch);
+}
+
 static int
 source_on_end(void *self, struct op *op)
 {
 	struct source *s = self;
 
+	for (unsigned i = 0; i < s->nfields && s->good > 0; i++) {
+		if (!s->seen[i])
+			warn_unseen(s, op, s->fields[i].name);
+	}
 	/* Also an empty stream names the columns that were asked for. */
 	return s->schema.n != op_out_schema(op)->n ? op_set_schema(op, &s->schema) : 0;
 }

@@ -162,7 +162,7 @@ source_clock_time(struct source_clock *c, struct split *sp, const struct schema 
 	if ((rc = get_field(&c->time, s, row, &v)) != 0)
 		return rc;
 	if (val_is_null(&v)) {
-		near = v.t == VAL_ABSENT || c->time.i < 0 ? schema_near(s, c->time.name) : NULL;
+		near = c->time.plain && c->time.i < 0 ? schema_near(s, c->time.name) : NULL;
 		return ferr(FERR_DATA, "no event time: field '%s' is %s%s%s%s", c->time.name,
 		    v.t == VAL_ABSENT || c->time.i < 0 ? "missing" : "null", near != NULL ? "; did you mean '" : "",
 		    near != NULL ? near : "", near != NULL ? "'?" : "");

@@ -100,10 +100,16 @@ aggs_plain(const struct aggs *a)
 	return !a->heap;
 }
 
-bool
-aggs_mergeable(const struct aggs *a)
+uint64_t
+aggs_arrivals(const struct aggs *a)
 {
-	return !a->ordered;
+	return a->seq;
+}
+
+void
+aggs_set_arrivals(struct aggs *a, uint64_t n)
+{
+	a->seq = n;
 }
 
 int
@@ -111,6 +117,7 @@ aggs_eval(struct aggs *s, const struct expr_ctx *c)
 {
 	int rc;
 
+	s->seq++;
 	if (s->arena.first != NULL)
 		aggs_arena_reset(s);
 	for (unsigned i = 0; i < s->nterms; i++) {
@@ -130,6 +137,7 @@ aggs_eval(struct aggs *s, const struct expr_ctx *c)
 		a->v = s->term[a->term[0]].v;
 		if (a->nterms == 2)
 			a->w = s->term[a->term[1]].v;
+		a->seq = s->seq;
 		a->skip = val_is_null(&a->v);
 		if (!a->skip && a->cls->accept != NULL && (rc = a->cls->accept(a)) != 0)
 			return rc;

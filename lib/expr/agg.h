@@ -56,8 +56,13 @@ const char *aggs_signature(const struct aggs *a);
 
 size_t aggs_size(const struct aggs *a);	   /* bytes of a block, a multiple of 8 */
 bool aggs_plain(const struct aggs *a);	   /* blocks hold no heap: aggs_fini may be skipped */
-bool aggs_mergeable(const struct aggs *a); /* two blocks can be merged whatever lies between (first,
-					      last, collect, top: only in arrival order) */
+
+/*
+ * Rows are numbered as they are evaluated, and first, last, collect and top keep those numbers, so that blocks can be merged
+ * in any order and still tell the order of arrival.  The count is state: it goes on after a restore.
+ */
+uint64_t aggs_arrivals(const struct aggs *a);
+void aggs_set_arrivals(struct aggs *a, uint64_t n);
 
 /*
  * Values of one row are computed once and may be added to several blocks: aggs_eval fills the aggs'
@@ -71,7 +76,7 @@ int aggs_add(struct aggs *a, void *block);
 int aggs_retract(struct aggs *a, void *block);
 int aggs_unmerge(struct aggs *a, void *block, const void *other);
 
-/* into += from, as if from's rows had come after into's. */
+/* into += from: as if all rows had been added to into in the order in which they were evaluated. */
 int aggs_merge(struct aggs *a, void *into, const void *from);
 
 /* Result i as a value; text borrows from the block or from the aggs' arena (until the next

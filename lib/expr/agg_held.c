@@ -12,6 +12,7 @@ struct held {
 	struct val v; /* VAL_ABSENT: nothing yet */
 	char *mem;    /* where v.s points when v is text */
 	size_t cap;
+	uint64_t seq; /* first, last: the row's number by arrival */
 };
 
 static int
@@ -89,18 +90,26 @@ max_add(struct agg *a, void *acc)
 	return offer(acc, &a->v, max_takes);
 }
 
+/* first and last: what counts is the row's number by arrival. */
+static int
+hold(struct held *h, const struct val *v, uint64_t seq)
+{
+	h->seq = seq;
+	return held_set(h, v);
+}
+
 static int
 first_add(struct agg *a, void *acc)
 {
 	struct held *h = acc;
 
-	return h->v.t == VAL_ABSENT ? held_set(h, &a->v) : 0;
+	return h->v.t == VAL_ABSENT ? hold(h, &a->v, a->seq) : 0;
 }
 
 static int
 last_add(struct agg *a, void *acc)
 {
-	return held_set(acc, &a->v);
+	return hold(acc, &a->v, a->seq);
 }
 
 static int
@@ -128,16 +137,35 @@ first_merge(struct agg *a, void *acc, const void *from)
 	const struct held *f = from;
 
 	(void)a;
-	return h->v.t == VAL_ABSENT && f->v.t != VAL_ABSENT ? held_set(h, &f->v) : 0;
+	if (f->v.t == VAL_ABSENT || (h->v.t != VAL_ABSENT && h->seq <= f->seq))
+		return 0;
+	return hold(h, &f->v, f->seq);
 }
 
 static int
 last_merge(struct agg *a, void *acc, const void *from)
 {
+	struct held *h = acc;
 	const struct held *f = from;
 
 	(void)a;
-	return f->v.t != VAL_ABSENT ? held_set(acc, &f->v) : 0;
+	if (f->v.t == VAL_ABSENT || (h->v.t != VAL_ABSENT && h->seq >= f->seq))
+		return 0;
+	return hold(h, &f->v, f->seq);
+}
+
+/* The row that is held may not go; the others leave no trace. */
+static int
+arrival_may_retract(const struct agg *a, const void *acc)
+{
+	return ((const struct held *)acc)->seq != a->seq ? 0 : FERR_AGAIN;
+}
+
+static int
+arrival_may_unmerge(const struct agg *a, const void *acc, const void *other)
+{
+	(void)a;
+	return ((const struct held *)acc)->seq != ((const struct held *)other)->seq ? 0 : FERR_AGAIN;
 }
 
 /* A value that is not the extremum goes without a trace; of the extremum we do not know what is
@@ -151,7 +179,7 @@ extremum_may_retract(const struct agg *a, const void *acc)
 }
 
 static void
-extremum_retract(const struct agg *a, void *acc)
+untouched_retract(const struct agg *a, void *acc)
 {
 	(void)a;
 	(void)acc;
@@ -167,7 +195,7 @@ extremum_may_unmerge(const struct agg *a, const void *acc, const void *other)
 }
 
 static void
-extremum_unmerge(const struct agg *a, void *acc, const void *other)
+untouched_unmerge(const struct agg *a, void *acc, const void *other)
 {
 	(void)a;
 	(void)acc;
@@ -188,14 +216,18 @@ static int
 held_encode(const struct agg *a, const void *acc, struct buf *out)
 {
 	const struct held *h = acc;
+	int rc;
 
 	(void)a;
-	return val_pack(&h->v, out);
+	if ((rc = val_pack(&h->v, out)) != 0)
+		return rc;
+	return agg_put_uint(out, h->seq);
 }
 
 static int
 held_decode(struct agg *a, void *acc, struct agg_cur *c)
 {
+	struct held *h = acc;
 	struct val v;
 	int rc;
 
@@ -204,7 +236,9 @@ held_decode(struct agg *a, void *acc, struct agg_cur *c)
 		return rc;
 	if (v.t == VAL_NULL || v.t == VAL_CELL || (v.t == VAL_F64 && !isfinite(v.f)))
 		return FERR_CORRUPT;
-	return held_set(acc, &v);
+	if ((rc = held_set(h, &v)) != 0)
+		return rc;
+	return agg_get_uint(c, &h->seq) ? 0 : FERR_CORRUPT;
 }
 
 static void
@@ -233,10 +267,10 @@ const struct agg_class agg_min = {
 	.accept = agg_accept_ordered,
 	.add = min_add,
 	.may_retract = extremum_may_retract,
-	.retract = extremum_retract,
+	.retract = untouched_retract,
 	.merge = min_merge,
 	.may_unmerge = extremum_may_unmerge,
-	.unmerge = extremum_unmerge,
+	.unmerge = untouched_unmerge,
 	.result = held_result,
 	.encode = held_encode,
 	.decode = held_decode,
@@ -254,10 +288,10 @@ const struct agg_class agg_max = {
 	.accept = agg_accept_ordered,
 	.add = max_add,
 	.may_retract = extremum_may_retract,
-	.retract = extremum_retract,
+	.retract = untouched_retract,
 	.merge = max_merge,
 	.may_unmerge = extremum_may_unmerge,
-	.unmerge = extremum_unmerge,
+	.unmerge = untouched_unmerge,
 	.result = held_result,
 	.encode = held_encode,
 	.decode = held_decode,
@@ -270,10 +304,14 @@ const struct agg_class agg_first = {
 	.usage = "first(EXPR)",
 	.args = "x",
 	.version = 1,
-	.flags = AGG_HEAP | AGG_ORDERED,
+	.flags = AGG_HEAP,
 	.size = sizeof(struct held),
 	.add = first_add,
+	.may_retract = arrival_may_retract,
+	.retract = untouched_retract,
 	.merge = first_merge,
+	.may_unmerge = arrival_may_unmerge,
+	.unmerge = untouched_unmerge,
 	.result = held_result,
 	.encode = held_encode,
 	.decode = held_decode,
@@ -286,10 +324,14 @@ const struct agg_class agg_last = {
 	.usage = "last(EXPR)",
 	.args = "x",
 	.version = 1,
-	.flags = AGG_HEAP | AGG_ORDERED,
+	.flags = AGG_HEAP,
 	.size = sizeof(struct held),
 	.add = last_add,
+	.may_retract = arrival_may_retract,
+	.retract = untouched_retract,
 	.merge = last_merge,
+	.may_unmerge = arrival_may_unmerge,
+	.unmerge = untouched_unmerge,
 	.result = held_result,
 	.encode = held_encode,
 	.decode = held_decode,

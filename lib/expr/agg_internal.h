@@ -44,6 +44,7 @@ struct agg {
 	/* The evaluated row, as aggs_eval and accept() left it. */
 	bool skip; /* nothing to add: null, or a condition that is false */
 	struct val v, w;
+	uint64_t seq; /* its number by arrival */
 	uint64_t hash;
 	struct buf text;
 };
@@ -56,7 +57,8 @@ struct aggs {
 	const char **field; /* borrowed from the expressions */
 	unsigned nfields;
 	size_t size;
-	bool heap, ordered, checks;
+	bool heap, checks;
+	uint64_t seq; /* rows evaluated so far */
 	char *signature;
 	struct agg_arena arena;
 };
@@ -67,8 +69,7 @@ struct agg_cur {
 };
 
 enum {
-	AGG_HEAP = 1,	 /* accumulators may own memory */
-	AGG_ORDERED = 2, /* the order of arrival matters */
+	AGG_HEAP = 1, /* accumulators may own memory */
 };
 
 struct agg_class {

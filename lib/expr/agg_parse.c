@@ -474,7 +474,6 @@ finish(struct aggs *s)
 		a->arena = &s->arena;
 		s->size += a->cls->size;
 		s->heap = s->heap || (a->cls->flags & AGG_HEAP) != 0;
-		s->ordered = s->ordered || (a->cls->flags & AGG_ORDERED) != 0;
 		s->checks = s->checks || a->cls->may_add != NULL || a->cls->may_merge != NULL;
 	}
 	if ((rc = set_fields(s)) != 0)

@@ -10,9 +10,12 @@
 #include <stdlib.h>
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
+#include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -251,6 +254,49 @@ fio_pipe_size(int fd, int bytes)
 	if (now < bytes && fcntl(fd, F_SETPIPE_SZ, bytes) != -1)
 		now = fcntl(fd, F_GETPIPE_SZ);
 	return now;
+}
+
+#define PIPEFS_MAGIC 0x50495045
+
+void
+fio_pipe_promise(int fd)
+{
+	struct statfs fs;
+	struct stat st;
+
+	if (fstatfs(fd, &fs) == 0 && fs.f_type == PIPEFS_MAGIC && fstat(fd, &st) == 0)
+		(void)!fchmod(fd, (st.st_mode & 0777) | S_ISVTX);
+}
+
+bool
+fio_pipe_promised(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode) && (st.st_mode & S_ISVTX) != 0;
+}
+
+ssize_t
+fio_pipe_lend(int fd, const void *p, size_t n)
+{
+	struct iovec v = { (void *)(uintptr_t)p, n };
+
+	return RETRY(vmsplice(fd, &v, 1, SPLICE_F_NONBLOCK));
+}
+
+void *
+fio_pages(size_t n)
+{
+	void *p = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
+void
+fio_pages_free(void *p, size_t n)
+{
+	if (p != NULL)
+		munmap(p, n);
 }
 
 bool

@@ -53,6 +53,17 @@ int fio_slurp(const char *path, size_t max, struct buf *out);
 int fio_reopen_nonblock(int fd, bool write);
 /* Ask for a larger kernel buffer; a refusal is no error.  Returns the size it has. */
 int fio_pipe_size(int fd, int bytes);
+/*
+ * Lending pages to a pipe (vmsplice) instead of copying them is safe only when the reader copies them out with read(2), and does not pass
+ * them on with splice(2) or tee(2) as cat and pv may.  So a reader that promises this marks the anonymous pipe with the sticky bit, and the
+ * writer looks for the mark.
+ */
+void fio_pipe_promise(int fd);
+bool fio_pipe_promised(int fd);
+/* Lend whole pages: the memory must not change until `size of the pipe / page size` more pages have been taken. Never blocks. */
+ssize_t fio_pipe_lend(int fd, const void *p, size_t n);
+void *fio_pages(size_t n); /* page-aligned zeroed memory, or NULL */
+void fio_pages_free(void *p, size_t n);
 bool fio_isatty(int fd);
 unsigned fio_tty_width(int fd);
 

@@ -114,9 +114,12 @@ put_value(struct csv_writer *w, const struct val *v, struct buf *out)
 	}
 }
 
-/* Fix the columns and write the header. */
+/*
+ * Fix the columns and write the header.  The columns are those that the first row knows, not those that have come
+ * to the schema since: which rows share a frame depends on timing, the output must not.
+ */
 static int
-begin(struct csv_writer *w, const struct schema *s, struct buf *out)
+begin(struct csv_writer *w, const struct schema *s, unsigned n, struct buf *out)
 {
 	const char sep = w->conf->kind == FMT_TSV ? '\t' : ',';
 	bool first = !w->conf->changing;
@@ -126,7 +129,7 @@ begin(struct csv_writer *w, const struct schema *s, struct buf *out)
 	w->ncols = 0;
 	if ((w->cols = calloc(s->n + 1u, sizeof(*w->cols))) == NULL)
 		return FERR_NOMEM;
-	for (unsigned i = 0; i < s->n; i++)
+	for (unsigned i = 0; i < n; i++)
 		if (!(s->f[i].flags & FIELD_HIDDEN))
 			w->cols[w->ncols++] = i;
 	if (w->conf->header) {
@@ -142,7 +145,7 @@ begin(struct csv_writer *w, const struct schema *s, struct buf *out)
 		if (rc == 0)
 			rc = buf_putc(out, '\n');
 	}
-	w->nfields = s->n;
+	w->nfields = n;
 	w->begun = rc == 0;
 	return rc;
 }
@@ -171,7 +174,7 @@ csv_write(struct csv_writer *w, const struct schema *s, const uint8_t *row, stru
 	size_t start = out->n, body;
 	int rc;
 
-	if (!w->begun && (rc = begin(w, s, out)) != 0)
+	if (!w->begun && (rc = begin(w, s, row_n(row) < s->n ? row_n(row) : s->n, out)) != 0)
 		goto err;
 	if ((rc = check_new(w, s, row)) != 0)
 		goto err;

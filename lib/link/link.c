@@ -5,6 +5,8 @@
 
 #include "fio/fio.h"
 
+#define PAGE 4096u
+
 /* What kind of thing is fd; for pipes exchange it for one of our own that does not block. */
 static int
 prepare(int *fd, enum link_kind *kind, bool *nonblock, bool write)
@@ -22,6 +24,8 @@ prepare(int *fd, enum link_kind *kind, bool *nonblock, bool write)
 	} else if (S_ISFIFO(st.st_mode)) {
 		*kind = LINK_PIPE_;
 		fio_pipe_size(*fd, LINK_PIPE);
+		if (!write)
+			fio_pipe_promise(*fd);
 		if ((own = fio_reopen_nonblock(*fd, write)) != -1) {
 			*nonblock = true;
 			fio_close(*fd);
@@ -107,6 +111,44 @@ link_out_close(struct link_out *l)
 	l->fd = -1;
 	buf_fini(&l->q);
 	l->at = 0;
+	fio_pages_free(l->ring, l->ring_size);
+	l->ring = NULL;
+}
+
+/* May the next n bytes be lent?  Makes the ring when it is first needed. */
+static bool
+lends(struct link_out *l, size_t n)
+{
+	int size;
+
+	if (n < LINK_LEND_MIN || l->kind != LINK_PIPE_ || !l->nonblock)
+		return false;
+	if (!l->lends && !(l->lends = fio_pipe_promised(l->fd)))
+		return false;
+	size = fio_pipe_size(l->fd, 0);
+	if (l->ring == NULL && size > 0) {
+		l->ring_size = (size_t)size + 2 * LINK_LEND_MAX;
+		l->ring = fio_pages(l->ring_size);
+	}
+	return l->ring != NULL && (size_t)size + 2 * LINK_LEND_MAX <= l->ring_size;
+}
+
+/* Lend some of p[0..n): copied into the ring's next pages, which go into the pipe as they are. */
+static ssize_t
+lend(struct link_out *l, const uint8_t *p, size_t n)
+{
+	uint8_t *at;
+	ssize_t k;
+
+	if (n > LINK_LEND_MAX)
+		n = LINK_LEND_MAX;
+	if (l->ring_at + n > l->ring_size)
+		l->ring_at = 0;
+	at = l->ring + l->ring_at;
+	memcpy(at, p, n);
+	if ((k = fio_pipe_lend(l->fd, at, n)) > 0)
+		l->ring_at += ((size_t)k + PAGE - 1) / PAGE * PAGE;
+	return k;
 }
 
 /* Write as much as goes; returns bytes taken or an error. */
@@ -117,7 +159,9 @@ take(struct link_out *l, const uint8_t *p, size_t n)
 	ssize_t k;
 
 	while (done < n) {
-		if (l->kind == LINK_SOCK)
+		if (lends(l, n - done))
+			k = lend(l, p + done, n - done);
+		else if (l->kind == LINK_SOCK)
 			k = fio_send(l->fd, p + done, n - done);
 		else
 			k = fio_write(l->fd, p + done, n - done);

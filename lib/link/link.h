@@ -3,7 +3,9 @@
  *
  * Pipes and sockets never block us: a pipe is opened anew through /proc so that O_NONBLOCK is ours alone (others
  * may share the descriptor we were given); a socket is used with MSG_DONTWAIT.  Files and terminals block, which is short.
- * Pipes are enlarged to LINK_PIPE bytes from both ends.
+ * Pipes are enlarged to LINK_PIPE bytes from both ends.  Where the reader has promised to copy (fio_pipe_promise), large
+ * pieces are lent to the pipe out of a ring of pages, which spares the kernel's copy and its lock: a page is written to again only after
+ * as many pages as the pipe can hold have followed it.
  *
  * Owner   link_*_open takes the descriptor over and closes it, also when it fails.
  * Errors  FERR_IO, FERR_NOMEM; FERR_CLOSED when the reader left.
@@ -38,10 +40,17 @@ void link_in_close(struct link_in *l);
 /* Read once behind what is there: >0 bytes, 0 at the end of the stream (eof is set), FERR_AGAIN, FERR_IO. */
 ssize_t link_in_fill(struct link_in *l);
 
+#define LINK_LEND_MIN (16u << 10) /* smaller pieces are written */
+#define LINK_LEND_MAX (64u << 10) /* lent at once */
+
 struct link_out {
 	int fd;
 	enum link_kind kind;
 	bool nonblock;
+	bool lends;	  /* the reader has promised */
+	uint8_t *ring;	  /* NULL until it is used */
+	size_t ring_size; /* pages for what the pipe holds, and twice LINK_LEND_MAX */
+	size_t ring_at;
 	struct buf q; /* bytes [at, q.n) wait */
 	size_t at;
 };

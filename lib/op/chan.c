@@ -176,7 +176,7 @@ take_control(struct op *op, struct chan *c, const struct frame *f)
 		break;
 	case FRAME_END:
 		rc = end_decode(&c->why, f->payload, f->n);
-		c->state = CHAN_DONE;
+		c->state = CHAN_LAST;
 		break;
 	case FRAME_CREDIT:
 		rc = ferr(FERR_CORRUPT, "a CREDIT frame on a one-way edge");
@@ -219,6 +219,16 @@ take_frame(struct op *op, struct chan *c)
 		return ferr_prefix(rc, "input");
 	for (unsigned i = 0; i < op->nout; i++)
 		op->out[i].frames++;
+	return 1;
+}
+
+/* Behind END there is the end of the stream and nothing else: two streams in a row would lose the second. */
+static int
+take_end(struct chan *c)
+{
+	if (c->link.at < c->link.b.n)
+		return ferr(FERR_CORRUPT, "bytes follow the end of the stream; streams cannot be joined with cat, name their files to fsource");
+	c->state = CHAN_DONE;
 	return 1;
 }
 
@@ -339,6 +349,7 @@ chan_step(struct op *op, struct chan *c)
 		case CHAN_SNIFF: rc = sniff(op, c); break;
 		case CHAN_FRAMES: rc = take_frame(op, c); break;
 		case CHAN_TEXT: rc = take_text(op, c); break;
+		case CHAN_LAST: rc = take_end(c); break;
 		default: return 0;
 		}
 		if (rc != 0)

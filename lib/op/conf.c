@@ -79,10 +79,10 @@ set_local(void *conf, const char *arg)
 static int
 set_parallel(void *conf, const char *arg)
 {
-	int64_t n;
+	struct op_conf *c = conf;
 
-	((struct op_conf *)conf)->supervised = true;
-	return unit_int(arg, "the number of subtasks", 1, 32768, &n);
+	c->supervised = true;
+	return unit_int(arg, "the number of subtasks", 1, 32768, &c->parallel);
 }
 
 static int

@@ -224,7 +224,7 @@ op_bad_row(struct op *op, const uint8_t *row, const char *reason)
 		for (const uint8_t *r = c->run; r < row; r += row_len(r))
 			number++;
 	}
-	snprintf(at, sizeof(at), "%s:%" PRIu64 ":1", op->cls->name, number);
+	snprintf(at, sizeof(at), "stdin:%" PRIu64 ":1", number);
 	if ((rc = json_writer_new(&w)) == 0 && (rc = json_write(w, &op->schema, row, &text)) == 0) {
 		char copy[512];
 

@@ -471,6 +471,37 @@ wait_for(struct op *op, bool full, bool look)
 	return rc;
 }
 
+/* Until everything has left. */
+static int
+send_all(struct op *op)
+{
+	int rc;
+
+	for (;;) {
+		if ((rc = each_out(op, push)) != 0)
+			return rc;
+		ev_begin(&op->ev);
+		if ((rc = each_out(op, watch)) != 0 || op->ev.n == 0)
+			return rc;
+		if ((rc = ev_wait(&op->ev, EV_FOREVER)) != 0)
+			return rc;
+		if (signalled(op))
+			return 0;
+	}
+}
+
+/* A bad record ends the job: what came before it still goes out, without END. */
+static int
+send_rest(struct op *op, int rc)
+{
+	char text[2048];
+
+	snprintf(text, sizeof(text), "%s", ferr_text());
+	if (each_out(op, seal) == 0)
+		send_all(op);
+	return ferr(rc, "%s", text);
+}
+
 static int
 loop(struct op *op)
 {
@@ -498,21 +529,8 @@ loop(struct op *op)
 		if (signalled(op))
 			return 0;
 	}
-	if ((rc = each_out(op, put_end)) != 0)
-		return rc;
-	for (;;) { /* until everything has left */
-		if ((rc = each_out(op, push)) != 0)
-			return rc;
-		ev_begin(&op->ev);
-		if ((rc = each_out(op, watch)) != 0)
-			return rc;
-		if (op->ev.n == 0)
-			return 0;
-		if ((rc = ev_wait(&op->ev, EV_FOREVER)) != 0)
-			return rc;
-		if (signalled(op))
-			return 0;
-	}
+	rc = each_out(op, put_end);
+	return rc != 0 ? rc : send_all(op);
 }
 
 int
@@ -527,6 +545,8 @@ op_run(struct op *op, int *signal)
 		rc = op->cls->start(op->self, op);
 	if (rc == 0)
 		rc = loop(op);
+	if (rc == FERR_DATA)
+		rc = send_rest(op, rc);
 	if (op->nbad > 0 && rc != FERR_DATA) {
 		if (op->conf.on_bad == BAD_SKIP)
 			op_note(op, "%llu bad records skipped", (unsigned long long)op->nbad);

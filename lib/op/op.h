@@ -38,10 +38,11 @@ struct op_conf {
 	bool quiet, verbose;
 	int color; /* 1 always, 0 never, -1 auto */
 	const char *name;
+	int64_t parallel; /* -p */
 	bool supervised; /* an option that only fcoord acts on was given */
 	bool stateful;	 /* --state was given */
 };
-#define OP_CONF_INIT { .mem = 1 << 30, .color = -1 }
+#define OP_CONF_INIT { .mem = 1 << 30, .color = -1, .parallel = 1 }
 extern const struct opt op_options[];	  /* conf: struct op_conf */
 extern const struct opt op_out_options[]; /* -o; conf: struct op_conf */
 

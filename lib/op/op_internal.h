@@ -58,7 +58,7 @@ struct op_side {
 };
 
 /* ---- an input ---- */
-enum chan_state { CHAN_SNIFF, CHAN_FRAMES, CHAN_TEXT, CHAN_DONE };
+enum chan_state { CHAN_SNIFF, CHAN_FRAMES, CHAN_TEXT, CHAN_LAST, CHAN_DONE };
 
 struct chan {
 	unsigned id;

@@ -75,7 +75,7 @@ put_schema(struct out *o)
 static int
 print_rows(struct out *o)
 {
-	int rc;
+	int rc = 0, put;
 
 	if (o->writer == NULL) {
 		o->fmt.changing = o->schema->changing;
@@ -83,20 +83,20 @@ print_rows(struct out *o)
 			return rc;
 	}
 	o->txt.n = 0;
-	for (const uint8_t *r = o->cur.p + FRAME_HDR, *end = o->cur.p + o->cur.n; r < end;
+	for (const uint8_t *r = o->cur.p + FRAME_HDR, *end = o->cur.p + o->cur.n; r < end && rc == 0;
 	     r += row_len(r)) {
-		if (row_kind(r) == ROW_WATERMARK)
-			continue;
-		if ((rc = fmt_write(o->writer, o->schema, r, &o->txt)) != 0)
-			return rc;
+		if (row_kind(r) != ROW_WATERMARK)
+			rc = fmt_write(o->writer, o->schema, r, &o->txt);
 	}
-	return o->txt.n == 0 ? 0 : link_out_put(&o->link, o->txt.p, o->txt.n);
+	/* Rows before a bad one go out all the same. */
+	put = o->txt.n == 0 ? 0 : link_out_put(&o->link, o->txt.p, o->txt.n);
+	return rc != 0 ? rc : put;
 }
 
 int
 out_seal(struct out *o)
 {
-	int rc = 0;
+	int rc = 0, reset_rc;
 
 	if (o->text) {
 		if (o->cur.n > FRAME_HDR)
@@ -110,7 +110,8 @@ out_seal(struct out *o)
 			rc = link_out_put(&o->link, o->cur.p, o->cur.n);
 		}
 	}
-	return rc != 0 ? rc : reset(o);
+	reset_rc = reset(o);
+	return rc != 0 ? rc : reset_rc;
 }
 
 /* A frame of its own, behind all rows so far. */

@@ -10,14 +10,15 @@
 struct entry {
 	uint64_t hash;
 	uint32_t klen;
-	uint32_t cls; /* size class of the block, for reuse */
+	uint32_t cls; /* size class of the block, by which it is used again */
 };
 
 #define TAG_SHIFT 48
 #define PTR_MASK ((1ULL << TAG_SHIFT) - 1)
-#define CHUNK_MIN 4096u
+#define CHUNK_MIN 512u /* many namespaces have few keys */
 #define CHUNK_MAX (1u << 20)
-#define CLASSES 64 /* free lists of blocks of 16, 32, ... bytes */
+#define SMALL 64u     /* size classes: blocks of 0, 16, 32, ... 1008 bytes */
+#define CLASSES (SMALL + 23) /* ... then 1 KiB, 2 KiB, ... 4 GiB */
 
 struct chunk {
 	struct chunk *next;
@@ -91,15 +92,25 @@ state_new(struct state **out, uint32_t groups, int64_t mem)
 	return 0;
 }
 
+/* A value goes, and with it what it owns. */
+static void
+value_fini(struct state_map *m, void *v)
+{
+	if (m->t.memory != NULL)
+		m->st->used -= (int64_t)m->t.memory(m->t.cookie, v);
+	if (m->t.fini != NULL)
+		m->t.fini(m->t.cookie, v);
+}
+
 static void
 sub_free(struct state_map *m, struct sub *s)
 {
 	struct chunk *c;
 
-	if (m->t.fini != NULL) {
+	if (m->t.fini != NULL || m->t.memory != NULL) {
 		for (size_t i = 0; i <= s->mask; i++) {
 			if (s->slot[i] != 0)
-				m->t.fini(m->t.cookie, value_of((struct entry *)(uintptr_t)(s->slot[i] & PTR_MASK)));
+				value_fini(m, value_of((struct entry *)(uintptr_t)(s->slot[i] & PTR_MASK)));
 		}
 	}
 	while ((c = s->chunks) != NULL) {
@@ -107,7 +118,7 @@ sub_free(struct state_map *m, struct sub *s)
 		m->st->used -= (int64_t)c->cap;
 		free(c);
 	}
-	m->st->used -= (int64_t)((s->mask + 1) * sizeof(*s->slot));
+	m->st->used -= (int64_t)(sizeof(*s) + (s->mask + 1) * sizeof(*s->slot));
 	free(s->slot);
 	free(s);
 }
@@ -199,7 +210,7 @@ sub_make(struct state_map *m, int64_t ns)
 	memmove(m->subs + i + 1, m->subs + i, (m->n - i) * sizeof(*m->subs));
 	m->subs[i] = s;
 	m->n++;
-	m->st->used += (int64_t)(slots * sizeof(*s->slot));
+	m->st->used += (int64_t)(sizeof(*s) + slots * sizeof(*s->slot)); /* its first entry looks at the bound */
 	return m->last = s;
 nomem:
 	ferr(FERR_NOMEM, "out of memory");
@@ -272,23 +283,37 @@ grow(struct state_map *m, struct sub *s)
 	return 0;
 }
 
+/* The size class of a block, and *size rounded up to it. */
+static uint32_t
+class_of(size_t *size)
+{
+	uint32_t cls = (uint32_t)((*size + 15) / 16);
+
+	if (cls < SMALL) {
+		*size = (size_t)cls * 16;
+		return cls;
+	}
+	for (cls = SMALL; ((size_t)1024 << (cls - SMALL)) < *size; cls++)
+		;
+	*size = (size_t)1024 << (cls - SMALL);
+	return cls;
+}
+
 /* A block for an entry: from the free list of its class, else from the arena. */
 static struct entry *
 block(struct state_map *m, struct sub *s, size_t size)
 {
-	size_t cls = (size + 15) / 16, cap;
+	uint32_t cls = class_of(&size);
 	struct chunk *c = s->chunks;
 	struct entry *e;
+	size_t cap;
 
-	size = cls * 16;
-	if (cls < CLASSES && s->free[cls] != NULL) {
+	if (s->free[cls] != NULL) {
 		e = s->free[cls];
 		memcpy(&s->free[cls], e, sizeof(void *));
 	} else {
 		if (c == NULL || c->cap - c->n < size) {
-			cap = c == NULL ? CHUNK_MIN : c->cap < CHUNK_MAX ? 2 * c->cap : c->cap;
-			if (s->n < 8 && c == NULL)
-				cap = 512; /* many namespaces have few keys */
+			cap = c == NULL ? CHUNK_MIN : c->cap < CHUNK_MAX ? 2 * c->cap : CHUNK_MAX;
 			if (cap < size)
 				cap = size;
 			if (state_account(m->st, (int64_t)cap) != 0)
@@ -304,7 +329,7 @@ block(struct state_map *m, struct sub *s, size_t size)
 		c->n += size;
 	}
 	memset(e, 0, size);
-	e->cls = cls < CLASSES ? (uint32_t)cls : 0;
+	e->cls = cls;
 	return e;
 }
 
@@ -320,7 +345,7 @@ probe(const struct state_map *m, const struct sub *s, const struct state_key *k)
 		if (s->slot[i] >> TAG_SHIFT != tag)
 			continue;
 		e = (struct entry *)(uintptr_t)(s->slot[i] & PTR_MASK);
-		if (e->hash == k->hash && e->klen == k->n && memcmp(key_of(m, e), k->p, k->n) == 0)
+		if (e->hash == k->hash && e->klen == k->n && (k->n == 0 || memcmp(key_of(m, e), k->p, k->n) == 0))
 			break;
 	}
 	return i;
@@ -375,6 +400,7 @@ state_drop(struct state_map *m, int64_t ns, void *v)
 	struct entry *e = entry_of(v);
 	struct sub *s = sub_find(m, ns);
 	size_t i = e->hash & s->mask, j, home;
+	uint32_t cls;
 
 	while ((s->slot[i] & PTR_MASK) != (uint64_t)(uintptr_t)e)
 		i = (i + 1) & s->mask;
@@ -387,14 +413,10 @@ state_drop(struct state_map *m, int64_t ns, void *v)
 	}
 	s->slot[i] = 0;
 	s->n--;
-	if (m->t.fini != NULL)
-		m->t.fini(m->t.cookie, v);
-	if (e->cls != 0) {
-		uint32_t cls = e->cls;
-
-		memcpy(e, &s->free[cls], sizeof(void *));
-		s->free[cls] = e;
-	}
+	value_fini(m, v);
+	cls = e->cls;
+	memcpy(e, &s->free[cls], sizeof(void *));
+	s->free[cls] = e;
 }
 
 struct state_key

@@ -87,7 +87,7 @@ pane_open(struct win *w)
 	int rc;
 
 	/* Early results of many open windows are read from windows of their own. */
-	w->shared = several && aggs_mergeable(w->aggs) && w->spec.early == 0;
+	w->shared = several && w->spec.early == 0;
 	w->pane = w->spec.kind == WIN_CUMULATE ? w->spec.slide : gcd(w->spec.size, w->spec.slide);
 	if ((rc = win_map_open(w, &w->map, "pane", 0)) != 0)
 		return rc;

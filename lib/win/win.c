@@ -152,6 +152,23 @@ add_field(struct schema *s, const char *name)
 	return schema_add(s, name, strlen(name));
 }
 
+/* --having and --top read results, whose fields are all known. */
+static int
+check_names(const struct expr *e, const char *option, const struct schema *s)
+{
+	const char *name, *near;
+
+	for (unsigned i = 0; e != NULL && i < expr_nfields(e); i++) {
+		name = expr_field(e, i);
+		if (schema_find(s, name, strlen(name)) >= 0)
+			continue;
+		near = schema_near(s, name);
+		return ferr(FERR_USAGE, "%s: a result has no field '%s'%s%s%s", option, name, near != NULL ? "; did you mean '" : "",
+		    near != NULL ? near : "", near != NULL ? "'?" : "");
+	}
+	return 0;
+}
+
 /* Key fields, window_start and window_end, the aggregates, the rank. */
 static int
 result_schema(struct win *w, struct op *op, const struct schema *in)
@@ -174,6 +191,8 @@ result_schema(struct win *w, struct op *op, const struct schema *in)
 		rc = add_field(&s, w->spec.rank);
 	if (rc >= 0)
 		rc = op_set_schema(op, &s);
+	if (rc == 0 && (rc = check_names(w->having, "--having", &s)) == 0)
+		rc = check_names(w->top, "--top", &s);
 	if (rc == 0 && w->having != NULL)
 		rc = expr_bind(w->having, &s);
 	if (rc == 0 && w->top != NULL)

@@ -4,8 +4,8 @@
  * Aligned windows (tumble, slide, cumulate) are built from panes: every record is added to one pane, the
  * greatest common divisor of size and step, and a window is a run of panes.  A window of several panes is kept as a running total per key: panes
  * that come in are merged, panes that go out are taken back where that is exact (aggs_unmerge), else the key's total is built anew.
- * So the cost of a record does not depend on size/slide.  Aggregates that depend on the order of arrival (first, last, collect, top)
- * cannot be merged from panes; then a record is added to each of its windows.
+ * So the cost of a record does not depend on size/slide.  With --early a record is added to each of
+ * its windows instead.
  *
  * A firing emits by window end, window start, key hash, key bytes.
  */

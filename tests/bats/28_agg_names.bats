@@ -7,12 +7,6 @@ load common
 	jq -e 'keys == ["count","max_a_b","quantile_amount","sum_amount"] and .count == 1 and .max_a_b == 2' out
 }
 
-@test "where only a field can stand the dot is optional" {
-	echo '{"amount":5}' >in
-	ok "fsource in | fwindow global --agg 'sum(amount)' | fsink -"
-	is <<<'{"sum_amount":5}'
-}
-
 @test "aggregates come in the order written" {
 	echo '{"v":1}' >in
 	ok "fsource in | fwindow global --agg 'z=count(), b=sum(.v), a=max(.v)' | fsink -"

@@ -15,7 +15,7 @@ load common
 
 @test "setting or dropping a key field is an error that says to put fkey behind it" {
 	printf '{"k":"a","v":1}\n' >in
-	for op in "--set 'k = 5'" "--drop k"; do
+	for op in "--set 'k = 5'" "--drop k" "--keep v"; do
 		fails 2 "fsource in | fkey k | fmap $op | fsink -"
 		says '\bk\b' fkey || { echo "$op"; return 1; }
 	done

@@ -42,12 +42,14 @@ load common
 }
 
 @test "first keeps the record of least event time per key" {
+	not_yet 'fwindow first </dev/null'
 	ev a:5000:1 a:1000:2 b:2000:3 a:3000:4 >in
 	ok "fsource in --time t --out-of-order 10s | fkey k | fwindow first | fsink -"
 	sed -n '2p;3p' in | is_sorted
 }
 
 @test "first is plain: no op field; what is older than the watermark is late (C41)" {
+	not_yet 'fwindow first </dev/null'
 	ev a:5000:1 b:9000:2 b:1000:3 >in
 	win first
 	lacks out '"op"'
@@ -55,6 +57,7 @@ load common
 }
 
 @test "last keeps the record of greatest event time, as a changing stream with op first" {
+	not_yet 'fwindow last </dev/null'
 	ev a:1000:1 a:5000:2 a:3000:3 >in
 	win last '--out-of-order 10s'
 	is <<'E'
@@ -65,6 +68,7 @@ E
 }
 
 @test "top N:EXPR keeps the N best records per key and takes back what falls out" {
+	not_yet 'fwindow top 1:.v </dev/null'
 	ev a:1000:1 a:2000:5 a:3000:3 >in
 	win 'top 1:.v' '--out-of-order 10s'
 	# whatever the ops between, what stands at the end is the best
@@ -82,6 +86,7 @@ E
 }
 
 @test "--changes upsert writes the last value per key, without -U" {
+	not_yet 'fwindow last </dev/null'
 	ev a:1000:1 a:5000:2 >in
 	ok "fsource in --time t | fkey k | fwindow last | fsink - --changes upsert"
 	lacks out '"-U"'

@@ -54,7 +54,7 @@ load common
 	seq -f '{"a":"record %.0f"}' 1000 >in
 	ok "fsource in -o frames"
 	cp out f
-	at=$(grep -abo 'record 500"' f | head -1 | cut -d: -f1)
+	at=$(grep -abo 'record 500' f | head -1 | cut -d: -f1)
 	printf 'R' | dd of=f bs=1 seek="$at" conv=notrunc status=none
 	px "fsink - <f"
 	[ "$rc" != 0 ]

@@ -178,7 +178,7 @@ def arranged(rows, floats):
     """Sorted, with f64 columns set apart, since their last digits may differ."""
     out = []
     for r in rows:
-        exact = o.dump({k: v for k, v in r.items() if k not in floats})
+        exact = o.dump({k: r[k] for k in sorted(r) if k not in floats})
         out.append((exact, [r[k] for k in sorted(floats) if k in r]))
     return sorted(out, key=lambda e: (e[0], [-math.inf if v is None else v for v in e[1]]))
 
@@ -196,11 +196,13 @@ def difference(got, want):
     if len(g) == len(w) and all(a[0] == b[0] and len(a[1]) == len(b[1]) and all(map(close, a[1], b[1]))
                                 for a, b in zip(g, w)):
         return None
-    have = collections.Counter(e[0] + " " + " ".join(f"{v:.9g}" if v is not None else "null" for v in e[1]) for e in g)
-    need = collections.Counter(e[0] + " " + " ".join(f"{v:.9g}" if v is not None else "null" for v in e[1]) for e in w)
+    def texts(entries):
+        return collections.Counter(" ".join([e[0]] + [format(v, ".9g") if v is not None else "null" for v in e[1]])
+                                   for e in entries)
+    have, need = texts(g), texts(w)
     lines = [f"{len(got)} results, expected {len(want)}"]
-    lines += [f"- {e}" for e in sorted((need - have).elements())[:8]]
-    lines += [f"+ {e}" for e in sorted((have - need).elements())[:8]]
+    lines += [f"- {e[:300]}" for e in sorted((need - have).elements())[:8]]
+    lines += [f"+ {e[:300]}" for e in sorted((have - need).elements())[:8]]
     return "\n".join(lines)
 
 

@@ -8,7 +8,8 @@
 void
 buf_fini(struct buf *b)
 {
-	free(b->p);
+	if (!b->lent)
+		free(b->p);
 	*b = (struct buf)BUF_INIT;
 }
 
@@ -22,8 +23,11 @@ buf_grow(struct buf *b, size_t need)
 		return ferr(FERR_NOMEM, "out of memory");
 	while (cap < b->n + need)
 		cap *= 2;
-	if ((p = realloc(b->p, cap + BUF_SLACK)) == NULL)
+	if ((p = realloc(b->lent ? NULL : b->p, cap + BUF_SLACK)) == NULL)
 		return ferr(FERR_NOMEM, "out of memory");
+	if (b->lent)
+		memcpy(p, b->p, b->n);
+	b->lent = false;
 	b->p = p;
 	b->cap = cap;
 	return 0;

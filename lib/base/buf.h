@@ -11,6 +11,7 @@
 #ifndef BASE_BUF_H
 #define BASE_BUF_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -23,9 +24,10 @@ struct buf {
 	uint8_t *p;
 	size_t n;   /* bytes in use */
 	size_t cap; /* bytes that fit */
+	bool lent;  /* p is somebody else's memory: growing moves to the heap, nothing is freed */
 };
 
-#define BUF_INIT { NULL, 0, 0 }
+#define BUF_INIT { NULL, 0, 0, false }
 
 void buf_fini(struct buf *b);
 int buf_grow(struct buf *b, size_t need); /* slow path of buf_room */

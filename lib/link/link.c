@@ -115,52 +115,58 @@ link_out_close(struct link_out *l)
 	l->ring = NULL;
 }
 
-/* May the next n bytes be lent?  Makes the ring when it is first needed. */
+/* ---- lending ---- */
+
+/* Does this output lend pages?  Makes the ring when it is first needed. */
 static bool
-lends(struct link_out *l, size_t n)
+lends(struct link_out *l)
 {
 	int size;
 
-	if (n < LINK_LEND_MIN || l->kind != LINK_PIPE_ || !l->nonblock)
+	if (l->ring != NULL)
+		return true;
+	if (l->kind != LINK_PIPE_ || !l->nonblock || !fio_pipe_promised(l->fd) || (size = fio_pipe_size(l->fd, 0)) <= 0)
 		return false;
-	if (!l->lends && !(l->lends = fio_pipe_promised(l->fd)))
-		return false;
-	size = fio_pipe_size(l->fd, 0);
-	if (l->ring == NULL && size > 0) {
-		l->ring_size = (size_t)size + 2 * LINK_LEND_MAX;
-		l->ring = fio_pages(l->ring_size);
-	}
-	return l->ring != NULL && (size_t)size + 2 * LINK_LEND_MAX <= l->ring_size;
+	/* In the pipe, waiting, the lease, and what is skipped when the ring begins anew. */
+	l->ring_size = (size_t)size + LINK_PIECES * (LINK_LEND_MAX / 4 + PAGE) + 2 * LINK_LEND_MAX;
+	return (l->ring = fio_pages(l->ring_size)) != NULL;
 }
 
-/* Lend some of p[0..n): copied into the ring's next pages, which go into the pipe as they are. */
-static ssize_t
-lend(struct link_out *l, const uint8_t *p, size_t n)
+bool
+link_out_lease(struct link_out *l, struct buf *b)
 {
-	uint8_t *at;
-	ssize_t k;
-
-	if (n > LINK_LEND_MAX)
-		n = LINK_LEND_MAX;
-	if (l->ring_at + n > l->ring_size)
+	if (!lends(l))
+		return false;
+	if (l->ring_at + LINK_LEND_MAX > l->ring_size)
 		l->ring_at = 0;
-	at = l->ring + l->ring_at;
-	memcpy(at, p, n);
-	if ((k = fio_pipe_lend(l->fd, at, n)) > 0)
-		l->ring_at += ((size_t)k + PAGE - 1) / PAGE * PAGE;
-	return k;
+	*b = (struct buf){ .p = l->ring + l->ring_at, .cap = LINK_LEND_MAX - BUF_SLACK, .lent = true };
+	return true;
 }
 
-/* Write as much as goes; returns bytes taken or an error. */
+/* Keep the lease's first n bytes as a piece that waits: false when there are too many. */
+static bool
+keep(struct link_out *l, size_t n)
+{
+	if (l->npieces == LINK_PIECES || l->in_pieces + n > LINK_PIECES * LINK_LEND_MAX / 4 || l->q.n > 0)
+		return false;
+	l->piece[(l->first + l->npieces++) % LINK_PIECES] = (struct link_piece){ l->ring_at, n };
+	l->in_pieces += n;
+	l->ring_at += (n + PAGE - 1) / PAGE * PAGE;
+	return true;
+}
+
+/* ---- sending ---- */
+
+/* Hand over p[0..n), in the ring or not; returns bytes taken (0: none now) or an error. */
 static ssize_t
-take(struct link_out *l, const uint8_t *p, size_t n)
+take(struct link_out *l, const uint8_t *p, size_t n, bool ours)
 {
 	size_t done = 0;
 	ssize_t k;
 
 	while (done < n) {
-		if (lends(l, n - done))
-			k = lend(l, p + done, n - done);
+		if (ours && n - done >= LINK_LEND_MIN)
+			k = fio_pipe_lend(l->fd, p + done, n - done);
 		else if (l->kind == LINK_SOCK)
 			k = fio_send(l->fd, p + done, n - done);
 		else
@@ -180,11 +186,24 @@ take(struct link_out *l, const uint8_t *p, size_t n)
 int
 link_out_push(struct link_out *l)
 {
+	struct link_piece *x;
 	ssize_t k;
 
+	while (l->npieces > 0) {
+		x = &l->piece[l->first];
+		if ((k = take(l, l->ring + x->at, x->n, true)) < 0)
+			return (int)k;
+		x->at += (size_t)k;
+		x->n -= (size_t)k;
+		l->in_pieces -= (size_t)k;
+		if (x->n > 0)
+			return 0;
+		l->first = (l->first + 1) % LINK_PIECES;
+		l->npieces--;
+	}
 	if (l->at == l->q.n)
 		return 0;
-	if ((k = take(l, l->q.p + l->at, l->q.n - l->at)) < 0)
+	if ((k = take(l, l->q.p + l->at, l->q.n - l->at, false)) < 0)
 		return (int)k;
 	l->at += (size_t)k;
 	if (l->at == l->q.n)
@@ -195,18 +214,26 @@ link_out_push(struct link_out *l)
 int
 link_out_put(struct link_out *l, const void *p, size_t n)
 {
-	ssize_t k = 0;
+	bool ours = l->ring != NULL && p == l->ring + l->ring_at;
 	int rc;
 
+	if (ours && keep(l, n))
+		return link_out_push(l);
 	if ((rc = link_out_push(l)) != 0)
 		return rc;
-	if (l->at == l->q.n && (k = take(l, p, n)) < 0)
-		return (int)k;
-	if ((size_t)k == n)
+	if (link_out_waiting(l) == 0) {
+		ssize_t k = take(l, p, n, false);
+
+		if (k < 0)
+			return (int)k;
+		p = (const uint8_t *)p + k;
+		n -= (size_t)k;
+	}
+	if (n == 0)
 		return 0;
 	if (l->at > LINK_QUEUE) {
 		buf_shift(&l->q, l->at);
 		l->at = 0;
 	}
-	return buf_put(&l->q, (const uint8_t *)p + k, n - (size_t)k);
+	return buf_put(&l->q, p, n);
 }

@@ -40,23 +40,38 @@ void link_in_close(struct link_in *l);
 /* Read once behind what is there: >0 bytes, 0 at the end of the stream (eof is set), FERR_AGAIN, FERR_IO. */
 ssize_t link_in_fill(struct link_in *l);
 
-#define LINK_LEND_MIN (16u << 10) /* smaller pieces are written */
-#define LINK_LEND_MAX (64u << 10) /* lent at once */
+#define LINK_LEND_MIN (16u << 10) /* smaller pieces are written, which lets the kernel pack them */
+#define LINK_LEND_MAX (64u << 10) /* bytes of a lease */
+#define LINK_PIECES 64		  /* pieces that may wait in the ring; what comes behind them is copied to q */
+
+/* Bytes in the ring that the pipe has not taken yet. */
+struct link_piece {
+	size_t at, n;
+};
 
 struct link_out {
 	int fd;
 	enum link_kind kind;
 	bool nonblock;
-	bool lends;	  /* the reader has promised */
-	uint8_t *ring;	  /* NULL until it is used */
-	size_t ring_size; /* pages for what the pipe holds, and twice LINK_LEND_MAX */
-	size_t ring_at;
-	struct buf q; /* bytes [at, q.n) wait */
+	/* The ring: pages for what the pipe holds, what waits, and the lease. */
+	uint8_t *ring; /* NULL until the reader has promised */
+	size_t ring_size;
+	size_t ring_at; /* where the lease is */
+	struct link_piece piece[LINK_PIECES]; /* a queue */
+	unsigned first, npieces;
+	size_t in_pieces; /* bytes */
+	/* Behind all pieces: bytes [at, q.n) wait. */
+	struct buf q;
 	size_t at;
 };
 
 int link_out_open(struct link_out *l, int fd);
 void link_out_close(struct link_out *l);
+/*
+ * Memory in which the next piece may be built, so that link_out_put need not copy it: *b becomes a lent, empty buf with room for
+ * LINK_LEND_MAX bytes.  False (b untouched) when this output does not lend.  It is good until that link_out_put.
+ */
+bool link_out_lease(struct link_out *l, struct buf *b);
 /* Send p[0..n), or queue what the other side does not take now. */
 int link_out_put(struct link_out *l, const void *p, size_t n);
 /* Send what is queued as far as it goes: 0, or an error. */
@@ -65,7 +80,7 @@ int link_out_push(struct link_out *l);
 static inline size_t
 link_out_waiting(const struct link_out *l)
 {
-	return l->q.n - l->at;
+	return l->in_pieces + l->q.n - l->at;
 }
 
 static inline bool

@@ -2,9 +2,16 @@
 #include "fio/fio.h"
 #include "op/op_internal.h"
 
+/* Begin anew, in memory that the link can lend to the pipe where it does. */
 static int
 reset(struct out *o)
 {
+	struct buf b;
+
+	if (!o->text && (o->cur.lent || o->cur.n >= LINK_LEND_MIN) && link_out_lease(&o->link, &b)) {
+		buf_fini(&o->cur);
+		o->cur = b;
+	}
 	o->cur.n = 0;
 	o->rows = 0;
 	o->since = 0;

@@ -1,9 +1,10 @@
 /*
  * agg_basic -- the aggregates that need a few words only: count, any, all, sum, avg, stddev.
  *
- * What is counted in integers is exact, so rows and blocks can be taken back.  A sum keeps its i64
- * part in 128 bits, which no stream can overflow, and its f64 part as Neumaier's sum and error; the
- * f64 part can be taken back only as a whole.  stddev is Welford's, merged as Chan et al. have it.
+ * What is counted in integers is exact, so rows and blocks can be taken back.  A sum keeps its i64 part in 128 bits, which no
+ * stream can overflow, and the f64 values that allow it as a 128-bit multiple of 2^-80: that covers numbers such as amounts and
+ * degrees from about 4e-9 to 4e13 to their last bit, so their sum is exact, whatever the order, and can be taken back too.  The other
+ * f64 values go to Neumaier's sum and error, which can be taken back only as a whole.  stddev is Welford's, merged as Chan et al. have it.
  */
 #include "expr/agg_internal.h"
 
@@ -266,10 +267,15 @@ typedef __int128 wide __attribute__((aligned(8))); /* blocks are aligned to 8 */
 
 #define WIDE_MAX ((wide)1 << 126) /* what no stream reaches */
 
+#define FIXED_BITS 80		     /* behind the point */
+#define FIXED_MAX ((wide)1 << 126)
+
 struct sum {
-	wide i;
-	double f, err; /* the f64 part is f + err */
+	wide i;	       /* of the i64 values */
+	wide fixed;    /* of the f64 values that are multiples of 2^-80, times 2^80 */
+	double f, err; /* of the other f64 values: f + err */
 	uint64_t ni, nf;
+	uint64_t rough; /* f and err are in use */
 };
 
 static bool
@@ -286,6 +292,53 @@ add_f64(double *f, double *err, double x)
 
 	*err += fabs(*f) >= fabs(x) ? (*f - t) + x : (x - t) + *f;
 	*f = t;
+}
+
+/* x as a multiple of 2^-80: false when it is none, or too large. */
+static bool
+to_fixed(double x, wide *out)
+{
+	uint64_t bits;
+	int shift;
+	wide m;
+
+	memcpy(&bits, &x, sizeof(bits));
+	shift = (int)(bits >> 52 & 0x7ff) - 1075 + FIXED_BITS;
+	m = (wide)(bits & ((1ULL << 52) - 1));
+	if ((bits << 1) == 0) {
+		*out = 0;
+		return true;
+	}
+	if ((bits >> 52 & 0x7ff) == 0 || shift > 126 - 54)
+		return false;
+	m |= (wide)1 << 52;
+	if (shift < 0) {
+		if (shift < -52 || ((uint64_t)m & ((1ULL << -shift) - 1)) != 0)
+			return false;
+		m >>= -shift;
+	} else {
+		m <<= shift;
+	}
+	*out = (bits >> 63) != 0 ? -m : m;
+	return true;
+}
+
+static double
+from_fixed(wide x)
+{
+	return ldexp((double)x, -FIXED_BITS);
+}
+
+/* Add a multiple of 2^-80; when there is no room for more of them, all become rough. */
+static void
+add_fixed(struct sum *s, wide x)
+{
+	s->fixed += x;
+	if (s->fixed < FIXED_MAX && s->fixed > -FIXED_MAX)
+		return;
+	add_f64(&s->f, &s->err, from_fixed(s->fixed));
+	s->fixed = 0;
+	s->rough = 1;
 }
 
 static int
@@ -319,38 +372,57 @@ static int
 sum_add(struct agg *a, void *acc)
 {
 	struct sum *s = acc;
+	wide x;
 
 	if (a->v.t == VAL_I64) {
 		s->i += a->v.i;
 		s->ni++;
+		return 0;
+	}
+	s->nf++;
+	if (to_fixed(a->v.f, &x)) {
+		add_fixed(s, x);
 	} else {
 		add_f64(&s->f, &s->err, a->v.f);
-		s->nf++;
+		s->rough = 1;
 	}
 	return 0;
+}
+
+static void
+clear_f64(struct sum *s)
+{
+	s->fixed = 0;
+	s->f = s->err = 0;
+	s->nf = s->rough = 0;
 }
 
 static int
 sum_may_retract(const struct agg *a, const void *acc)
 {
 	const struct sum *s = acc;
+	wide x;
 
 	if (a->v.t == VAL_I64)
 		return s->ni != 0 ? 0 : FERR_AGAIN;
-	return s->nf == 1 ? 0 : FERR_AGAIN;
+	return s->nf == 1 || (s->nf != 0 && !s->rough && to_fixed(a->v.f, &x)) ? 0 : FERR_AGAIN;
 }
 
 static void
 sum_retract(const struct agg *a, void *acc)
 {
 	struct sum *s = acc;
+	wide x = 0;
 
 	if (a->v.t == VAL_I64) {
 		s->i -= a->v.i;
 		s->ni--;
+	} else if (s->nf == 1) {
+		clear_f64(s);
 	} else {
-		s->f = s->err = 0;
-		s->nf = 0;
+		to_fixed(a->v.f, &x);
+		s->fixed -= x;
+		s->nf--;
 	}
 }
 
@@ -363,10 +435,12 @@ sum_merge(struct agg *a, void *acc, const void *from)
 	(void)a;
 	s->i += f->i;
 	s->ni += f->ni;
-	if (f->nf != 0) {
+	s->nf += f->nf;
+	add_fixed(s, f->fixed);
+	if (f->rough) {
 		add_f64(&s->f, &s->err, f->f);
 		s->err += f->err;
-		s->nf += f->nf;
+		s->rough = 1;
 	}
 	return 0;
 }
@@ -377,7 +451,9 @@ sum_may_unmerge(const struct agg *a, const void *acc, const void *other)
 	const struct sum *s = acc, *o = other;
 
 	(void)a;
-	return s->ni >= o->ni && (o->nf == 0 || o->nf == s->nf) ? 0 : FERR_AGAIN;
+	if (s->ni < o->ni || s->nf < o->nf)
+		return FERR_AGAIN;
+	return o->nf == 0 || o->nf == s->nf || (!s->rough && !o->rough) ? 0 : FERR_AGAIN;
 }
 
 static void
@@ -389,18 +465,24 @@ sum_unmerge(const struct agg *a, void *acc, const void *other)
 	(void)a;
 	s->i -= o->i;
 	s->ni -= o->ni;
-	if (o->nf != 0) {
-		s->f = s->err = 0;
-		s->nf = 0;
+	if (o->nf != 0 && o->nf == s->nf) {
+		clear_f64(s);
+	} else {
+		s->fixed -= o->fixed;
+		s->nf -= o->nf;
 	}
 }
 
-/* Both parts together as f64. */
+/* All parts together as f64: rounded once when they are exact and fit together. */
 static double
 sum_f64(const struct sum *s)
 {
 	double f = s->f, err = s->err, hi = (double)s->i;
+	wide most = FIXED_MAX >> (FIXED_BITS + 1);
 
+	if (!s->rough && s->i < most && s->i > -most && s->fixed < FIXED_MAX / 2 && s->fixed > -FIXED_MAX / 2)
+		return from_fixed((s->i * ((wide)1 << FIXED_BITS)) + s->fixed);
+	add_f64(&f, &err, from_fixed(s->fixed));
 	add_f64(&f, &err, hi);
 	add_f64(&f, &err, (double)(s->i - (wide)hi));
 	return f + err;
@@ -454,7 +536,11 @@ sum_encode(const struct agg *a, const void *acc, struct buf *out)
 	if (s->ni != 0 &&
 	    ((rc = buf_putc(out, width)) != 0 || (rc = buf_put(out, &s->i, width)) != 0))
 		return rc;
-	return s->nf != 0 ? agg_put_f64s(out, (double[]){ s->f, s->err }, 2) : 0;
+	if (s->nf == 0)
+		return 0;
+	if ((rc = buf_putc(out, (uint8_t)s->rough)) != 0 || (rc = buf_put(out, &s->fixed, sizeof(s->fixed))) != 0)
+		return rc;
+	return s->rough ? agg_put_f64s(out, (double[]){ s->f, s->err }, 2) : 0;
 }
 
 static int
@@ -478,9 +564,14 @@ sum_decode(struct agg *a, void *acc, struct agg_cur *c)
 		if (s->i > WIDE_MAX || s->i < -WIDE_MAX)
 			return FERR_CORRUPT;
 	}
-	if (s->nf != 0 && (!agg_get_f64(c, &s->f) || !agg_get_f64(c, &s->err)))
+	if (s->nf == 0)
+		return 0;
+	if (!agg_get_bytes(c, 1, &p) || (s->rough = *p) > 1 || !agg_get_bytes(c, sizeof(s->fixed), &p))
 		return FERR_CORRUPT;
-	return 0;
+	memcpy(&s->fixed, p, sizeof(s->fixed));
+	if (s->fixed >= FIXED_MAX || s->fixed <= -FIXED_MAX)
+		return FERR_CORRUPT;
+	return !s->rough || (agg_get_f64(c, &s->f) && agg_get_f64(c, &s->err)) ? 0 : FERR_CORRUPT;
 }
 
 const struct agg_class agg_sum = {

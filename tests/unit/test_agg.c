@@ -741,9 +741,29 @@ T(taking_back_the_last_f64_gives_i64_again)
 	T_STR(result(a, block, 0), "3");
 	T_INT(aggs_add(a, block), 0);
 	T_INT(aggs_add(a, block), 0);
-	T_INT(aggs_retract(a, block), FERR_AGAIN);
+	T_INT(aggs_retract(a, block), 0);
+	T_STR(result(a, block, 0), "3.1");
 	drop_block(a, block);
 	drop_block(a, other);
+	aggs_free(a);
+}
+
+T(f64_sums_are_exact_where_they_fit_and_rough_beyond)
+{
+	struct aggs *a = parse("sum(.f)");
+	void *block = new_block(a);
+
+	for (int i = 0; i < 10; i++)
+		add_one(a, block, F, val_f64(0.1));
+	T_STR(result(a, block, 0), "1.0"); /* one by one it would be 0.9999999999999999 */
+	add_one(a, block, F, val_f64(4e13));
+	add_one(a, block, F, val_f64(-4e13));
+	T_STR(result(a, block, 0), "1.0");
+	T_INT(add_one(a, block, F, val_f64(1e300)), 0);
+	T_INT(aggs_retract(a, block), FERR_AGAIN);
+	T_INT(add_one(a, block, F, val_f64(-1e300)), 0);
+	T_STR(result(a, block, 0), "1.0");
+	drop_block(a, block);
 	aggs_free(a);
 }
 

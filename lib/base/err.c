@@ -79,6 +79,7 @@ ferr_status(int code)
 	case FERR_NOTYET:
 		return 2;
 	case FERR_DATA:
+	case FERR_LOST:
 		return 3;
 	case FERR_CORRUPT:
 		return 4;

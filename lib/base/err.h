@@ -25,6 +25,7 @@ enum {
 	FERR_REFUSED = -11,/* an outside system said no */
 	FERR_UNKNOWN = -12,/* commit outcome unknown */
 	FERR_CLOSED = -13, /* the reader left (EPIPE): quiet end */
+	FERR_LOST = -14,   /* input that was still to be read is gone */
 };
 
 /* Set the text of the current error; returns code, so that one can `return ferr(...)`. */

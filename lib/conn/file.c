@@ -8,12 +8,13 @@
 #include "conn/unpack.h"
 #include "fio/fio.h"
 
-#define READ_SIZE (256u << 10)
+#define READ_SIZE (1u << 18)
 
 struct file {
 	int fd;
 	char *name;
 	bool live, sock;
+	bool ask; /* a read could wait */
 	bool sniffed;
 	struct unpack *unpack;
 	struct buf raw; /* packed bytes; before sniffing the first bytes of any file */
@@ -35,11 +36,13 @@ file_take(struct file **out, int fd, const char *name)
 	f->fd = fd;
 	f->sock = S_ISSOCK(st.st_mode);
 	f->live = !S_ISREG(st.st_mode);
+	f->ask = f->live && !f->sock;
 	if (S_ISFIFO(st.st_mode)) {
 		fio_pipe_size(fd, 1 << 20);
 		if ((own = fio_reopen_nonblock(fd, false)) != -1) {
 			fio_close(fd);
 			f->fd = own;
+			f->ask = false;
 		}
 	}
 	if (S_ISDIR(st.st_mode)) {
@@ -79,6 +82,8 @@ read_raw(struct file *f, struct buf *b)
 
 	if (buf_room(b, READ_SIZE) != 0)
 		return FERR_NOMEM;
+	if (f->ask && !fio_readable(f->fd))
+		return FERR_AGAIN;
 	k = f->sock ? fio_recv(f->fd, b->p + b->n, READ_SIZE) : fio_read(f->fd, b->p + b->n, READ_SIZE);
 	if (k == -1)
 		return errno == EAGAIN ? FERR_AGAIN : ferr_sys(FERR_IO, "reading %s", f->name);

@@ -123,7 +123,7 @@ truncated(struct follow *f, uint64_t pos, uint64_t size)
 		return rc;
 	if (found)
 		return more ? FOLLOW_COPY : FOLLOW_NEXT;
-	return ferr(FERR_DATA, "%s was truncated to %" PRIu64 " bytes; what stood behind byte %" PRIu64
+	return ferr(FERR_LOST, "%s was truncated to %" PRIu64 " bytes; what stood behind byte %" PRIu64
 	    " and was not read yet is lost: no copy with the same beginning lies beside it", f->path, size, pos);
 }
 

@@ -20,7 +20,7 @@ void follow_free(struct follow *f);
 
 /*
  * Called at the present end of `file`, `pos` unpacked bytes into it: FOLLOW_WAIT (more may come), FOLLOW_NEXT (go on with what
- * is at path, from its beginning), FOLLOW_COPY (first read follow_copy() from pos to its end, then as FOLLOW_NEXT), or FERR_DATA with the range
+ * is at path, from its beginning), FOLLOW_COPY (first read follow_copy() from pos to its end, then as FOLLOW_NEXT), or FERR_LOST with the range
  * that was lost.
  */
 int follow_check(struct follow *f, const struct file *file, uint64_t pos);

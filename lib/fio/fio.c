@@ -284,6 +284,28 @@ fio_pipe_lend(int fd, const void *p, size_t n)
 	return RETRY(vmsplice(fd, &v, 1, SPLICE_F_NONBLOCK));
 }
 
+#define HUGE (2u << 20)
+
+void *
+fio_memory(size_t n)
+{
+	size_t rounded = (n + HUGE - 1) / HUGE * HUGE;
+	void *p;
+
+	if (n < HUGE)
+		return calloc(1, n);
+	if ((p = aligned_alloc(HUGE, rounded)) == NULL)
+		return NULL;
+	madvise(p, rounded, MADV_HUGEPAGE);
+	return memset(p, 0, n);
+}
+
+void
+fio_memory_free(void *p)
+{
+	free(p);
+}
+
 void *
 fio_pages(size_t n)
 {
@@ -319,6 +341,14 @@ fio_poll(struct pollfd *fds, nfds_t n, int timeout_ms)
 	int r = poll(fds, n, timeout_ms);
 
 	return r == -1 && errno == EINTR ? 0 : r;
+}
+
+bool
+fio_readable(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	return fio_poll(&p, 1, 0) != 0;
 }
 
 int

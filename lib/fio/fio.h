@@ -62,6 +62,9 @@ void fio_pipe_promise(int fd);
 bool fio_pipe_promised(int fd);
 /* Lend whole pages: the memory must not change until `size of the pipe / page size` more pages have been taken. Never blocks. */
 ssize_t fio_pipe_lend(int fd, const void *p, size_t n);
+/* Zeroed memory; large pieces come on huge pages where the kernel has them, which spares TLB misses.  NULL without memory. */
+void *fio_memory(size_t n);
+void fio_memory_free(void *p);
 void *fio_pages(size_t n); /* page-aligned zeroed memory, or NULL */
 void fio_pages_free(void *p, size_t n);
 bool fio_isatty(int fd);
@@ -69,6 +72,7 @@ unsigned fio_tty_width(int fd);
 
 /* Waiting. */
 int fio_poll(struct pollfd *fds, nfds_t n, int timeout_ms);
+bool fio_readable(int fd); /* would a read not wait? */
 int fio_signalfd(void);		  /* blocks SIGINT, SIGTERM, SIGHUP; ignores SIGPIPE, SIGXFSZ; -1 on error */
 int fio_signal_next(int fd);	  /* next pending signal number, 0 if none */
 int fio_inotify(void);

@@ -38,11 +38,14 @@ prepare(int *fd, enum link_kind *kind, bool *nonblock, bool write)
 int
 link_in_open(struct link_in *l, int fd)
 {
+	struct stat st;
 	int rc;
 
 	*l = (struct link_in){ .fd = fd };
 	if ((rc = prepare(&l->fd, &l->kind, &l->nonblock, false)) != 0)
 		link_in_close(l);
+	else
+		l->ask = !l->nonblock && fio_fstat(l->fd, &st) == 0 && !S_ISREG(st.st_mode);
 	return rc;
 }
 
@@ -77,6 +80,8 @@ link_in_fill(struct link_in *l)
 	want = l->b.cap - l->b.n;
 	if (want > LINK_READ)
 		want = LINK_READ;
+	if (l->ask && !fio_readable(l->fd))
+		return FERR_AGAIN;
 	if (l->kind == LINK_SOCK)
 		k = fio_recv(l->fd, l->b.p + l->b.n, want);
 	else

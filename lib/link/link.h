@@ -29,6 +29,7 @@ struct link_in {
 	int fd;
 	enum link_kind kind;
 	bool nonblock;
+	bool ask; /* a terminal, or a pipe that is not ours alone: a read could wait */
 	bool eof;
 	bool dry; /* the last read got less than it asked for: the next would wait */
 	struct buf b; /* bytes [at, b.n) are unread */

@@ -143,7 +143,7 @@ op_emit_watermark(struct op *op, int64_t wm)
 
 	op->wm.out = wm;
 	for (unsigned i = 0; i < op->nout && rc == 0; i++)
-		rc = out_mark(&op->out[i], wm);
+		rc = out_mark(&op->out[i], wm, op->now);
 	return rc;
 }
 

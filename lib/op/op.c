@@ -220,7 +220,7 @@ tell(struct op *op)
 		rc = op->cls->on_mark(op->self, op, NULL, op->wm.out);
 	for (unsigned i = 0; i < op->nout && rc == 0; i++) {
 		if (t.watermark)
-			rc = out_mark(&op->out[i], op->wm.out);
+			rc = out_mark(&op->out[i], op->wm.out, op->now);
 		if (rc == 0 && t.idle)
 			rc = out_control(&op->out[i], FRAME_IDLE, NULL, 0);
 	}
@@ -545,7 +545,7 @@ op_run(struct op *op, int *signal)
 		rc = op->cls->start(op->self, op);
 	if (rc == 0)
 		rc = loop(op);
-	if (rc == FERR_DATA)
+	if (rc == FERR_DATA || rc == FERR_LOST)
 		rc = send_rest(op, rc);
 	if (op->nbad > 0 && rc != FERR_DATA) {
 		if (op->conf.on_bad == BAD_SKIP)

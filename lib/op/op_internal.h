@@ -32,7 +32,7 @@ void out_close(struct out *o);
 int out_hello(struct out *o, const struct hello *h);
 int out_seal(struct out *o);	/* send what has gathered */
 int out_control(struct out *o, enum frame_kind kind, const void *payload, size_t n);
-int out_mark(struct out *o, int64_t wm);
+int out_mark(struct out *o, int64_t wm, int64_t now);
 int out_rows(struct out *o, const uint8_t *p, const uint8_t *end, unsigned rows, int64_t now);
 int out_text(struct out *o, const void *p, size_t n);
 int out_end(struct out *o, enum end_reason why);

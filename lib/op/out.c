@@ -137,7 +137,7 @@ out_control(struct out *o, enum frame_kind kind, const void *payload, size_t n)
 }
 
 int
-out_mark(struct out *o, int64_t wm)
+out_mark(struct out *o, int64_t wm, int64_t now)
 {
 	if (o->text)
 		return 0;
@@ -145,7 +145,7 @@ out_mark(struct out *o, int64_t wm)
 		return FERR_NOMEM;
 	row_mark(o->cur.p + o->cur.n, wm);
 	o->cur.n += ROW_MARK;
-	return 0;
+	return out_added(o, 0, now);
 }
 
 /* Rows may be more than a frame holds: they are cut at row borders. */

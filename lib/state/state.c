@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "fio/fio.h"
+
 /*
  * An entry: this header, the value, the key.  Slots hold a pointer with 16 bits of the hash above it (user
  * addresses have 47 bits), so that a probe that misses touches no entry.
@@ -16,7 +18,7 @@ struct entry {
 #define TAG_SHIFT 48
 #define PTR_MASK ((1ULL << TAG_SHIFT) - 1)
 #define CHUNK_MIN 512u /* many namespaces have few keys */
-#define CHUNK_MAX (1u << 20)
+#define CHUNK_MAX (4u << 20)
 #define SMALL 64u     /* size classes: blocks of 0, 16, 32, ... 1008 bytes */
 #define CLASSES (SMALL + 23) /* ... then 1 KiB, 2 KiB, ... 4 GiB */
 
@@ -200,7 +202,7 @@ sub_make(struct state_map *m, int64_t ns)
 		m->subs = subs;
 		m->cap = cap;
 	}
-	if ((s = calloc(1, sizeof(*s))) == NULL || (s->slot = calloc(slots, sizeof(*s->slot))) == NULL) {
+	if ((s = calloc(1, sizeof(*s))) == NULL || (s->slot = fio_memory(slots * sizeof(*s->slot))) == NULL) {
 		free(s);
 		goto nomem;
 	}
@@ -267,7 +269,7 @@ grow(struct state_map *m, struct sub *s)
 
 	if ((rc = state_account(m->st, (int64_t)((s->mask + 1) * sizeof(*slot)))) != 0)
 		return rc;
-	if ((slot = calloc(mask + 1, sizeof(*slot))) == NULL)
+	if ((slot = fio_memory((mask + 1) * sizeof(*slot))) == NULL)
 		return ferr(FERR_NOMEM, "out of memory");
 	for (size_t i = 0; i <= s->mask; i++) {
 		if (s->slot[i] == 0)
@@ -277,7 +279,7 @@ grow(struct state_map *m, struct sub *s)
 			j = (j + 1) & mask;
 		slot[j] = s->slot[i];
 	}
-	free(s->slot);
+	fio_memory_free(s->slot);
 	s->slot = slot;
 	s->mask = mask;
 	return 0;
@@ -318,7 +320,7 @@ block(struct state_map *m, struct sub *s, size_t size)
 				cap = size;
 			if (state_account(m->st, (int64_t)cap) != 0)
 				return NULL;
-			if ((c = malloc(sizeof(*c) + cap)) == NULL) {
+			if ((c = fio_memory(sizeof(*c) + cap)) == NULL) {
 				ferr(FERR_NOMEM, "out of memory");
 				return NULL;
 			}
@@ -328,7 +330,7 @@ block(struct state_map *m, struct sub *s, size_t size)
 		e = (struct entry *)(void *)(c->bytes + c->n);
 		c->n += size;
 	}
-	memset(e, 0, size);
+	memset(e, 0, size); /* it may have been used before */
 	e->cls = cls;
 	return e;
 }
@@ -441,18 +443,62 @@ state_prefetch_entry(struct state_map *m, int64_t ns, uint64_t hash)
 {
 	struct sub *s = sub_find(m, ns);
 
-	if (s != NULL)
-		__builtin_prefetch((void *)(uintptr_t)(s->slot[hash & s->mask] & PTR_MASK));
+	size_t i = hash & (s != NULL ? s->mask : 0);
+	char *e;
+
+	if (s == NULL)
+		return;
+	while (s->slot[i] != 0 && s->slot[i] >> TAG_SHIFT != hash >> TAG_SHIFT)
+		i = (i + 1) & s->mask;
+	e = (char *)(uintptr_t)(s->slot[i] & PTR_MASK);
+	__builtin_prefetch(e);
+	__builtin_prefetch(e + 64);
 }
 
 /* ---- order ---- */
 
-static int
-by_hash(const void *a, const void *b)
-{
-	const struct entry *x = entry_of(*(void *const *)a), *y = entry_of(*(void *const *)b);
+/* What is sorted: the hash is at hand, so that the entries themselves are not touched. */
+struct item {
+	uint64_t hash;
+	void *v;
+};
 
-	return x->hash < y->hash ? -1 : x->hash > y->hash;
+/* By hash: radix sort from the top byte down; short runs by insertion. */
+static void
+sort_items(struct item *a, size_t n, int shift)
+{
+	size_t at[256] = { 0 }, end[256], sum = 0, i, j;
+	struct item x, t;
+
+	if (n < 64 || shift < 0) {
+		for (i = 1; i < n; i++) {
+			for (x = a[i], j = i; j > 0 && a[j - 1].hash > x.hash; j--)
+				a[j] = a[j - 1];
+			a[j] = x;
+		}
+		return;
+	}
+	for (i = 0; i < n; i++)
+		at[a[i].hash >> shift & 255]++;
+	for (i = 0; i < 256; i++) {
+		size_t k = at[i];
+
+		at[i] = sum;
+		end[i] = sum += k;
+	}
+	for (i = 0; i < 256; i++) { /* each item to its bucket, in place (American flag sort) */
+		while (at[i] < end[i]) {
+			x = a[at[i]];
+			while ((j = x.hash >> shift & 255) != i) {
+				t = a[at[j]];
+				a[at[j]++] = x;
+				x = t;
+			}
+			a[at[i]++] = x;
+		}
+	}
+	for (i = 0, sum = 0; i < 256; sum = end[i++])
+		sort_items(a + sum, end[i] - sum, shift - 8);
 }
 
 static bool
@@ -468,12 +514,35 @@ after(const struct state_map *m, void *a, void *b)
 	return c != 0 ? c > 0 : x->klen > y->klen;
 }
 
+static int
+sort_values(const struct state_map *m, void **a, size_t n)
+{
+	struct item *it = malloc(n * sizeof(*it));
+	size_t j;
+	void *x;
+
+	if (it == NULL && n > 0)
+		return ferr(FERR_NOMEM, "out of memory");
+	for (size_t i = 0; i < n; i++)
+		it[i] = (struct item){ entry_of(a[i])->hash, a[i] };
+	sort_items(it, n, 56);
+	for (size_t i = 0; i < n; i++) { /* equal hashes: by key bytes */
+		x = it[i].v;
+		for (j = i; j > 0 && it[i].hash == it[j - 1].hash && after(m, a[j - 1], x); j--)
+			a[j] = a[j - 1];
+		a[j] = x;
+	}
+	free(it);
+	return 0;
+}
+
 int64_t
 state_ns_values(struct state_map *m, int64_t ns, bool sorted, void ***v, size_t *cap)
 {
 	struct sub *s = sub_find(m, ns);
-	size_t n = 0, j;
-	void **a, *x;
+	size_t n = 0;
+	void **a;
+	int rc;
 
 	if (s == NULL)
 		return 0;
@@ -488,13 +557,7 @@ state_ns_values(struct state_map *m, int64_t ns, bool sorted, void ***v, size_t 
 		if (s->slot[i] != 0)
 			a[n++] = value_of((struct entry *)(uintptr_t)(s->slot[i] & PTR_MASK));
 	}
-	if (!sorted)
-		return (int64_t)n;
-	qsort(a, n, sizeof(*a), by_hash);
-	for (size_t i = 1; i < n; i++) { /* equal hashes: by key bytes */
-		for (x = a[i], j = i; j > 0 && after(m, a[j - 1], x); j--)
-			a[j] = a[j - 1];
-		a[j] = x;
-	}
+	if (sorted && (rc = sort_values(m, a, n)) != 0)
+		return rc;
 	return (int64_t)n;
 }

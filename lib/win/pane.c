@@ -410,6 +410,7 @@ pane_due(struct win *w)
 }
 
 const struct win_kind_ops win_pane_ops = {
+	.timed = true,
 	.add = pane_add,
 	.next = pane_next,
 	.done = pane_done,

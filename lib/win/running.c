@@ -94,7 +94,6 @@ const struct win_kind_ops win_running_ops = {
 	.next = running_next,
 	.done = nothing_done,
 	.open = head_open,
-	.prefetch = true,
 };
 
 /* ---- global ---- */
@@ -137,7 +136,6 @@ const struct win_kind_ops win_global_ops = {
 	.next = global_next,
 	.done = global_done,
 	.open = head_open,
-	.prefetch = true,
 };
 
 /* ---- count N, count N/S (C13) ---- */
@@ -255,5 +253,4 @@ const struct win_kind_ops win_count_ops = {
 	.next = running_next,
 	.done = nothing_done,
 	.open = count_open,
-	.prefetch = true,
 };

@@ -440,5 +440,4 @@ const struct win_kind_ops win_session_ops = {
 	.due = session_due,
 	.open = session_open,
 	.close = session_close,
-	.prefetch = true,
 };

@@ -269,7 +269,8 @@ int
 win_emit(struct win *w, struct op *op, const struct state_key *k, const void *block, int64_t start,
     int64_t end, int64_t time)
 {
-	struct expr_ctx ctx = { .schema = op_out_schema(op), .window_start = start, .window_end = end };
+	struct expr_ctx ctx = { .schema = op_out_schema(op), .window_start = w->fields ? start : ROW_NOTIME,
+		.window_end = w->fields ? end : ROW_NOTIME };
 	struct buf *out = w->top_n_rows != NULL ? w->top_n_rows : op_rows_buf(op);
 	struct rowb b;
 	int rc;
@@ -331,8 +332,24 @@ take_row(struct win *w, struct op *op, struct expr_ctx *ctx, const uint8_t *row,
 	return w->ops->add(w, op, row, ts, &k);
 }
 
-/* Look-ups made ready ahead of their turn. */
-#define PREFETCH 16
+/*
+ * Make the look-ups of the next rows ready: their slots, then their entries, so that the misses overlap.  Returns where to do it again.
+ */
+#define AHEAD 32
+
+static uint8_t *
+look_ahead(struct win *w, uint8_t *row, uint8_t *end)
+{
+	int64_t ns = w->ops->timed ? w->hi : 0;
+	uint8_t *r = row;
+
+	for (unsigned n = 0; n < AHEAD && r < end; n++, r += row_len(r))
+		state_prefetch(w->map, ns, row_hash(r));
+	end = r;
+	for (r = row; r < end; r += row_len(r))
+		state_prefetch_entry(w->map, ns, row_hash(r));
+	return end;
+}
 
 int
 win_on_rows(void *self, struct op *op, uint8_t **p, uint8_t *end)
@@ -341,7 +358,6 @@ win_on_rows(void *self, struct op *op, uint8_t **p, uint8_t *end)
 	struct expr_ctx ctx = { .schema = op_schema(op) };
 	uint8_t *row = *p, *ahead = row;
 	int64_t now = ROW_NOTIME;
-	unsigned n = 0;
 	int rc;
 
 	if (w->spec.proc) {
@@ -353,13 +369,8 @@ win_on_rows(void *self, struct op *op, uint8_t **p, uint8_t *end)
 			return rc == FERR_AGAIN ? 0 : rc;
 	}
 	while (row < end) {
-		if (w->ops->prefetch && row >= ahead) {
-			for (n = 0; n < PREFETCH && ahead < end; n++, ahead += row_len(ahead))
-				state_prefetch(w->map, 0, row_hash(ahead));
-			ahead = row;
-			for (n = 0; n < PREFETCH && ahead < end; n++, ahead += row_len(ahead))
-				state_prefetch_entry(w->map, 0, row_hash(ahead));
-		}
+		if (row >= ahead)
+			ahead = look_ahead(w, row, end);
 		rc = take_row(w, op, &ctx, row, now);
 		if (rc == FERR_DATA)
 			rc = op_bad_row(op, row, ferr_text());

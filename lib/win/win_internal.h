@@ -32,7 +32,7 @@ struct win_kind_ops {
 	int64_t (*due)(struct win *w);
 	int (*open)(struct win *w); /* the state is there, its maps are not */
 	void (*close)(struct win *w); /* or NULL */
-	bool prefetch; /* add looks up namespace 0 of w->map by the row's hash */
+	bool timed; /* add looks the row's hash up in namespace w->hi of w->map, else in 0 */
 };
 extern const struct win_kind_ops win_pane_ops, win_session_ops, win_count_ops, win_global_ops, win_running_ops;
 

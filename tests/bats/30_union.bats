@@ -28,14 +28,12 @@ secs() {
 	fsource b -o frames >b.fr
 	for order in "a.fr b.fr" "b.fr a.fr"; do
 		ok "funion $order | fsink -"
-		jq -cS . out | sort >got
-		diff got - <<-'E'
+		diff <(jq -cS . out | sort) - <<-'E'
 			{"a":1,"b":2}
 			{"a":4,"b":3}
 			{"b":6,"c":5}
 		E
-		[ "$(jq -c 'keys_unsorted' out | sort -u | wc -l)" = 3 ] || jq -c keys_unsorted out
-	done
+		done
 }
 
 @test "the same field with different types is one field" {
@@ -185,8 +183,7 @@ secs() {
 	diff <(fcat in.fr | sort) <(sort 0 1 2)
 	# C35: 0-42, 43-85, 86-127 of 128; so three outputs are finer than one, and six than three.
 	ok "funion in.fr --out a.fr --out b.fr --out c.fr --out d.fr --out e.fr --out f.fr"
-	diff 0.keys <(fcat a.fr b.fr 2>/dev/null | jq -r .card | sort -u) ||
-		diff 0.keys <({ fcat a.fr; fcat b.fr; } | jq -r .card | sort -u)
+	diff 0.keys <({ fcat a.fr; fcat b.fr; } | jq -r .card | sort -u)
 	# in each output the order of a key's rows is that of the input
 	card=$(head -1 1.keys)
 	diff <(fcat in.fr | grep "\"$card\"") <(grep "\"$card\"" 1)
@@ -202,9 +199,7 @@ secs() {
 }
 
 @test "watermarks, HELLO and END go to every output; C4 holds in each" {
-	secs a 1000 10 3000 | sed 's/"k":"a"/"k":"a'{1..3}'"/' >a 2>/dev/null ||
-		secs a 1000 10 3000 >a
-	awk '{ sub(/"k":"a[0-9]*"/, "\"k\":\"a" NR % 50 "\""); print }' a >b
+	secs a 1000 10 3000 | awk '{ sub(/"a"/, "\"a" NR % 50 "\""); print }' >b
 	frames b
 	fkey k <b.fr >in.fr
 	ok "funion in.fr --out 0.fr --out 1.fr --out 2.fr"
@@ -254,6 +249,15 @@ secs() {
 		printf '"}\n{"a":"'; head -c 700000 /dev/zero | tr '\0' z; printf '"}\n'; } >a
 	ok "fsource a | funion - | fkey a | funion - --out 0.fr --out 1.fr"
 	diff <(sort a | md5sum) <({ fcat 0.fr; fcat 1.fr; } | sort | md5sum)
+}
+
+@test "a record at the bound is a record or a bad one, never a damaged stream" {
+	{ printf '{"b":"'; head -c 20000 /dev/zero | tr '\0' y; printf '"}\n{"a":"'; head -c 16776000 /dev/zero | tr '\0' x; printf '"}\n'; } >a
+	for s in "fsource a | funion - | fsink null:" "funion a | funion - | fsink null:" "fsource a | fmap --set 'c = 1' | fkey b | fsink null:"; do
+		px "$s"
+		[[ $rc =~ ^[013]$ ]]
+		lacks err damaged
+	done
 }
 
 @test "a stream of marks alone is cut into frames too" {

@@ -421,6 +421,8 @@ read_time(void)
 		return ms;
 	if ((*p != '+' && *p != '-') || p + 6 != end || p[3] != ':')
 		die("bad time");
+	if (two(p + 1) > 23 || two(p + 4) > 59)
+		die("bad time");
 	zone = (two(p + 1) * 60 + two(p + 4)) * MINUTE;
 	return *p == '+' ? ms - zone : ms + zone;
 }

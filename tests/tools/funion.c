@@ -1,9 +1,11 @@
 /*
- * funion: forward the rows of any number of inputs to any number of outputs, which shows what the runtime does with them.
+ * funion: forward the rows of any number of inputs to any number of outputs, which shows what the
+ *runtime does with them.
  *
  *	funion IN... [--out PATH]...
  *
- * IN and PATH are files or FIFOs, or `-`; without --out it is stdout.  The exit statuses are those of every filter.
+ * IN and PATH are files or FIFOs, or `-`; without --out it is stdout.  The exit statuses are those
+ *of every filter.
  */
 #include <fcntl.h>
 #include <unistd.h>
@@ -22,7 +24,8 @@ static int
 add_out(void *conf, const char *path)
 {
 	struct wiring *w = conf;
-	int fd = strcmp(path, "-") == 0 ? dup(STDOUT_FILENO) : fio_open(path, O_WRONLY | O_CREAT | O_TRUNC, 0666);
+	int fd = strcmp(path, "-") == 0 ? dup(STDOUT_FILENO)
+					: fio_open(path, O_WRONLY | O_CREAT | O_TRUNC, 0666);
 
 	if (w->nout == MAX)
 		return ferr(FERR_USAGE, "at most %d outputs", MAX);
@@ -59,7 +62,8 @@ static const struct opt options[] = {
 	{ "out", 0, "PATH", "write there (may be repeated)", add_out, false },
 	OPT_END,
 };
-static const char *const examples[] = { "funion a.frames b.frames --out c.frames", "two streams as one", NULL };
+static const char *const examples[] = { "funion a.frames b.frames --out c.frames",
+					"two streams as one", NULL };
 static const struct cmd cmd = {
 	.name = "funion",
 	.summary = "forward the rows of several inputs to several outputs",
@@ -86,7 +90,8 @@ main(int argc, char **argv)
 		rc = add_out(&w, "-");
 	if (rc == 0) {
 		conf.out = FMT_FRAMES;
-		rc = op_main_run(&m, &class, NULL, &(struct op_wires){ w.in, w.nin, w.out, w.nout });
+		rc =
+		    op_main_run(&m, &class, NULL, &(struct op_wires){ w.in, w.nin, w.out, w.nout });
 	}
 	return op_main_end(&m, rc);
 }

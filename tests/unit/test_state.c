@@ -1,4 +1,5 @@
-/* test_state: keyed state against its contract, and random calls against an array that is searched from end to end. */
+/* test_state: keyed state against its contract, and random calls against an array that is searched
+ * from end to end. */
 #include "state/state.h"
 
 #include "row/key.h"
@@ -32,12 +33,14 @@ value_memory(void *cookie, const void *value)
 	return ((const struct value *)value)->nheap;
 }
 
-static const struct state_type plain = { .name = "plain", .size = sizeof(struct value), .version = 1 };
+static const struct state_type plain = { .name = "plain",
+					 .size = sizeof(struct value),
+					 .version = 1 };
 static const struct state_type owning = { .name = "owning",
-	.size = sizeof(struct value),
-	.version = 1,
-	.fini = value_fini,
-	.memory = value_memory };
+					  .size = sizeof(struct value),
+					  .version = 1,
+					  .fini = value_fini,
+					  .memory = value_memory };
 
 static struct state *st;
 static struct state_map *map;
@@ -60,7 +63,8 @@ end(void)
 static struct state_key
 key(const char *s)
 {
-	return (struct state_key){ key_hash(s, strlen(s)), (const uint8_t *)s, (uint32_t)strlen(s) };
+	return (struct state_key){ key_hash(s, strlen(s)), (const uint8_t *)s,
+				   (uint32_t)strlen(s) };
 }
 
 static struct state_key
@@ -263,7 +267,8 @@ T(dropping_moves_up_what_follows_also_around_the_end)
 			sprintf(text[i], "%u", i);
 			put(0, hashed(text[i], home[i] + ((uint64_t)i << 32)))->n = i;
 		}
-		state_drop(map, 0, find(0, hashed(text[gone], home[gone] + ((uint64_t)gone << 32))));
+		state_drop(map, 0,
+			   find(0, hashed(text[gone], home[gone] + ((uint64_t)gone << 32))));
 		T_INT(state_ns_count(map, 0), 7);
 		for (unsigned i = 0; i < 8; i++) {
 			struct value *v = find(0, hashed(text[i], home[i] + ((uint64_t)i << 32)));
@@ -277,8 +282,11 @@ T(dropping_moves_up_what_follows_also_around_the_end)
 
 T(sorted_is_by_hash_then_key_bytes_shorter_first)
 {
-	static const struct { const char *key; uint64_t hash; } in[] = { { "b", 7 }, { "a", UINT64_MAX }, { "ab", 7 },
-		{ "z", 1 }, { "a", 7 }, { "\xff", 7 }, { "", 7 }, { "c", 1ULL << 63 } };
+	static const struct {
+		const char *key;
+		uint64_t hash;
+	} in[] = { { "b", 7 }, { "a", UINT64_MAX }, { "ab", 7 }, { "z", 1 },
+		   { "a", 7 }, { "\xff", 7 },	    { "", 7 },	 { "c", 1ULL << 63 } };
 	static const char *const want[] = { "z", "", "a", "ab", "b", "\xff", "c", "a" };
 	void **v = NULL;
 	size_t cap = 0;
@@ -511,7 +519,8 @@ random_calls(uint64_t from)
 	spread = draw(2) != 0 ? UINT64_MAX : 1 + draw(60);
 	memset(items, 0, sizeof(items));
 	for (unsigned i = 0; i < NKEYS; i++)
-		sprintf(text[i], "%.*s%u", (int)draw(60), "............................................................", i);
+		sprintf(text[i], "%.*s%u", (int)draw(60),
+			"............................................................", i);
 	begin(&owning, MEM);
 	for (int i = 0; i < 6000 && t_bad == 0; i++) {
 		one_call();

@@ -5,10 +5,21 @@
 
 T(C7_window_start)
 {
-	static const struct { int64_t ts, off, size, start; } in[] = {
-		{ -1, 0, 10, -10 }, { -10, 0, 10, -10 }, { -11, 0, 10, -20 }, { 0, -3, 10, -3 },
-		{ 0, 0, 10, 0 }, { 9, 0, 10, 0 }, { 10, 0, 10, 10 },
-		{ 0, 3, 10, -7 }, { 3, 3, 10, 3 }, { 2, 3, 10, -7 }, { -7, 3, 10, -7 }, { -8, 3, 10, -17 },
+	static const struct {
+		int64_t ts, off, size, start;
+	} in[] = {
+		{ -1, 0, 10, -10 },
+		{ -10, 0, 10, -10 },
+		{ -11, 0, 10, -20 },
+		{ 0, -3, 10, -3 },
+		{ 0, 0, 10, 0 },
+		{ 9, 0, 10, 0 },
+		{ 10, 0, 10, 10 },
+		{ 0, 3, 10, -7 },
+		{ 3, 3, 10, 3 },
+		{ 2, 3, 10, -7 },
+		{ -7, 3, 10, -7 },
+		{ -8, 3, 10, -17 },
 		{ 1704448800000, 0, 300000, 1704448800000 },
 		{ 1704448799999, 0, 300000, 1704448500000 },
 		/* a day of UTC+8 */
@@ -30,7 +41,8 @@ T(C7_a_window_holds_its_time_and_begins_on_the_grid)
 				int64_t s = floor_to(ts, off, size);
 
 				if (s > ts || ts >= s + size || (s - off) % size != 0)
-					T_FAIL("ts %d off %d size %d: %d", (int)ts, (int)off, (int)size, (int)s);
+					T_FAIL("ts %d off %d size %d: %d", (int)ts, (int)off,
+					       (int)size, (int)s);
 			}
 		}
 	}
@@ -68,11 +80,19 @@ parse(struct win_spec *s, const char *words)
 
 T(words_name_a_kind_with_its_sizes)
 {
-	static const struct { const char *words; enum win_kind kind; int64_t size, slide; } in[] = {
-		{ "tumble 5m", WIN_TUMBLE, 300000, 300000 }, { "slide 10m/1m", WIN_SLIDE, 600000, 60000 },
-		{ "slide 1m/10m", WIN_SLIDE, 60000, 600000 }, { "session 30m", WIN_SESSION, 1800000, 0 },
-		{ "cumulate 1d/1h", WIN_CUMULATE, 86400000, 3600000 }, { "count 100", WIN_COUNT, 100, 0 },
-		{ "count 100/10", WIN_COUNT, 100, 10 }, { "global", WIN_GLOBAL, 0, 0 },
+	static const struct {
+		const char *words;
+		enum win_kind kind;
+		int64_t size, slide;
+	} in[] = {
+		{ "tumble 5m", WIN_TUMBLE, 300000, 300000 },
+		{ "slide 10m/1m", WIN_SLIDE, 600000, 60000 },
+		{ "slide 1m/10m", WIN_SLIDE, 60000, 600000 },
+		{ "session 30m", WIN_SESSION, 1800000, 0 },
+		{ "cumulate 1d/1h", WIN_CUMULATE, 86400000, 3600000 },
+		{ "count 100", WIN_COUNT, 100, 0 },
+		{ "count 100/10", WIN_COUNT, 100, 10 },
+		{ "global", WIN_GLOBAL, 0, 0 },
 		{ "running", WIN_RUNNING, 0, 0 },
 	};
 
@@ -88,12 +108,24 @@ T(words_name_a_kind_with_its_sizes)
 
 T(words_that_are_no_window_are_usage_errors)
 {
-	static const struct { const char *words, *says; } in[] = {
-		{ "", "which windows" }, { "tumbel 5m", "did you mean tumble" }, { "tumble", "needs" },
-		{ "tumble 5", "unit" }, { "tumble 0s", "above 0" }, { "tumble -5m", "above 0" },
-		{ "tumble 5m/1m", "slide" }, { "tumble 5m 1m", "too many" }, { "slide 5m", "step" },
-		{ "slide 5m/0s", "step" }, { "slide 100000d/1ms", "size/slide" }, { "cumulate 1h/7m", "multiple" },
-		{ "count 0", "records" }, { "count x", "records" }, { "session 0s", "above 0" },
+	static const struct {
+		const char *words, *says;
+	} in[] = {
+		{ "", "which windows" },
+		{ "tumbel 5m", "did you mean tumble" },
+		{ "tumble", "needs" },
+		{ "tumble 5", "unit" },
+		{ "tumble 0s", "above 0" },
+		{ "tumble -5m", "above 0" },
+		{ "tumble 5m/1m", "slide" },
+		{ "tumble 5m 1m", "too many" },
+		{ "slide 5m", "step" },
+		{ "slide 5m/0s", "step" },
+		{ "slide 100000d/1ms", "size/slide" },
+		{ "cumulate 1h/7m", "multiple" },
+		{ "count 0", "records" },
+		{ "count x", "records" },
+		{ "session 0s", "above 0" },
 		{ "global 5m", "too many" },
 	};
 
@@ -116,10 +148,15 @@ T(C8_slide_has_at_most_ten_million_windows_a_record)
 
 T(C7_the_offset_is_shorter_than_the_size_or_the_slide)
 {
-	static const struct { const char *words; int64_t off; int rc; } in[] = {
-		{ "tumble 10s", 9999, 0 }, { "tumble 10s", -9999, 0 }, { "tumble 10s", 10000, FERR_USAGE },
-		{ "tumble 10s", -10000, FERR_USAGE }, { "slide 10s/5s", 4999, 0 },
-		{ "slide 10s/5s", 5000, FERR_USAGE }, { "session 10s", 1, FERR_USAGE },
+	static const struct {
+		const char *words;
+		int64_t off;
+		int rc;
+	} in[] = {
+		{ "tumble 10s", 9999, 0 },	     { "tumble 10s", -9999, 0 },
+		{ "tumble 10s", 10000, FERR_USAGE }, { "tumble 10s", -10000, FERR_USAGE },
+		{ "slide 10s/5s", 4999, 0 },	     { "slide 10s/5s", 5000, FERR_USAGE },
+		{ "session 10s", 1, FERR_USAGE },
 	};
 
 	for (size_t i = 0; i < sizeof(in) / sizeof(in[0]); i++) {

@@ -1,4 +1,5 @@
-/* test_wm: combining watermarks (C16), rule by rule, and random schedules against a second model. */
+/* test_wm: combining watermarks (C16), rule by rule, and random schedules against a second model.
+ */
 #include "coord/wm.h"
 #include "t.h"
 
@@ -245,7 +246,8 @@ T(C16_end_while_behind_catches_up)
 	OUT(WM_MAX);
 }
 
-/* ---- a second model: nothing is remembered but what each channel has said, and what was told ---- */
+/* ---- a second model: nothing is remembered but what each channel has said, and what was told ----
+ */
 
 enum lane { COUNTED, BEHIND, IDLE_NOW };
 
@@ -379,8 +381,8 @@ schedule(uint64_t from)
 		if (strcmp(got, want) == 0 && w.out == m.told && w.out >= before &&
 		    w.out_idle == (m.idle != 0) && (strchr(got, 'w') != NULL) == (w.out > before))
 			continue;
-		T_FAIL("seed %" PRIu64 ", %u channels:%s: told '%s' %" PRId64 ", not '%s' %" PRId64, from,
-		    n, trace, got, w.out, want, m.told);
+		T_FAIL("seed %" PRIu64 ", %u channels:%s: told '%s' %" PRId64 ", not '%s' %" PRId64,
+		       from, n, trace, got, w.out, want, m.told);
 		return false;
 	}
 	return true;

@@ -168,6 +168,8 @@ keying_on_schema(void *self, struct op *op)
 	k->out.keyed = k->spec.mode <= KEY_EXPR || k->spec.mode == KEY_GLOBAL;
 	k->out.groups = k->out.keyed ? (uint32_t)k->spec.groups : 0;
 	k->out.changing = in->changing;
+	if (k->spec.mode == KEY_BROADCAST)
+		op_broadcast(op);
 	return op_set_schema(op, &k->out);
 }
 

@@ -538,7 +538,7 @@ static int
 read_batch(struct source *s, struct op *op)
 {
 	struct split *sp = s->cur;
-	unsigned i = index_of(s, sp);
+	unsigned i = index_of(s, sp), before = s->left;
 	size_t at;
 	int rc = 1;
 
@@ -568,7 +568,8 @@ read_batch(struct source *s, struct op *op)
 			rc = 1;
 		}
 	}
-	sp->last_at = op_now(op);
+	if (s->left < before)
+		sp->last_at = op_now(op);
 	if (rc < 0 && rc != FERR_AGAIN) /* what was good before the fault still goes out */
 		return stop_at(s, op, rc);
 	if (rc == 0 && (rc = finish_split(s, op, i)) != 0)
@@ -731,6 +732,8 @@ finish(struct source *s, struct op *op)
 {
 	int rc = flush_rows(s, op);
 
+	if (rc == 0 && s->wm.out_idle) /* the MAX of an idle channel is ignored */
+		rc = op_emit_idle(op, false);
 	if (rc == 0 && !s->spec.hold)
 		rc = op_emit_watermark(op, WM_MAX);
 	return rc != 0 ? rc : OP_END;

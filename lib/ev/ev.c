@@ -41,37 +41,31 @@ ev_watch(struct ev *e, int fd, short events)
 		e->fds = fds;
 		e->cap = cap;
 	}
-	e->fds[e->n] = (struct pollfd){ .fd = fd, .events = events };
-	return (int)e->n++;
+	e->fds[e->n++] = (struct pollfd){ .fd = fd, .events = events };
+	return 0;
 }
 
 int
 ev_wait(struct ev *e, int64_t deadline)
 {
 	int64_t left;
-	int timeout = -1, s, sig;
+	int timeout = -1, rc, sig, ready;
 
-	if ((s = ev_watch(e, e->sigfd, POLLIN)) < 0)
-		return s;
-	e->n--; /* not the caller's */
+	if ((rc = ev_watch(e, e->sigfd, POLLIN)) != 0)
+		return rc;
 	if (deadline != EV_FOREVER) {
 		left = deadline == 0 ? 0 : deadline - fio_mono_ns();
 		left = left <= 0 ? 0 : (left + 999999) / 1000000;
 		timeout = left > INT32_MAX ? INT32_MAX : (int)left;
 	}
-	if (fio_poll(e->fds, e->n + 1, timeout) == -1)
+	if ((ready = fio_poll(e->fds, e->n, timeout)) == -1)
 		return ferr_sys(FERR_IO, "poll");
-	if (e->fds[s].revents != 0) {
+	e->quiet = ready == 0;
+	if (e->fds[e->n - 1].revents != 0) {
 		while ((sig = fio_signal_next(e->sigfd)) != 0) {
 			if (e->signals++ == 0)
 				e->signal = sig;
 		}
 	}
 	return 0;
-}
-
-bool
-ev_ready(const struct ev *e, int place)
-{
-	return e->fds[place].revents != 0;
 }

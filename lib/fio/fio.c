@@ -113,12 +113,6 @@ fio_pread(int fd, void *p, size_t n, off_t at)
 	return RETRY(pread(fd, p, n, at));
 }
 
-off_t
-fio_seek(int fd, off_t at)
-{
-	return lseek(fd, at, SEEK_SET);
-}
-
 int
 fio_fstat(int fd, struct stat *st)
 {

@@ -29,7 +29,6 @@ ssize_t fio_write(int fd, const void *p, size_t n);
 ssize_t fio_recv(int fd, void *p, size_t n);	   /* socket, never blocks */
 ssize_t fio_send(int fd, const void *p, size_t n); /* socket, never blocks, no SIGPIPE */
 ssize_t fio_pread(int fd, void *p, size_t n, off_t at);
-off_t fio_seek(int fd, off_t at);
 int fio_fstat(int fd, struct stat *st);
 int fio_stat(const char *path, struct stat *st);
 int fio_fdatasync(int fd);

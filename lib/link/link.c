@@ -223,7 +223,7 @@ link_out_put(struct link_out *l, const void *p, size_t n)
 	int rc;
 
 	if (ours && keep(l, n))
-		return link_out_push(l);
+		return l->in_pieces < LINK_BATCH ? 0 : link_out_push(l);
 	if ((rc = link_out_push(l)) != 0)
 		return rc;
 	if (link_out_waiting(l) == 0) {

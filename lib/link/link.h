@@ -43,6 +43,7 @@ ssize_t link_in_fill(struct link_in *l);
 
 #define LINK_LEND_MIN (16u << 10) /* smaller pieces are written, which lets the kernel pack them */
 #define LINK_LEND_MAX (64u << 10) /* bytes of a lease */
+#define LINK_BATCH (128u << 10)	  /* lent pieces are handed over when they are that much: each hand-over may wake the reader */
 #define LINK_PIECES 64		  /* pieces that may wait in the ring; what comes behind them is copied to q */
 
 /* Bytes in the ring that the pipe has not taken yet. */
@@ -73,7 +74,7 @@ void link_out_close(struct link_out *l);
  * LINK_LEND_MAX bytes.  False (b untouched) when this output does not lend.  It is good until that link_out_put.
  */
 bool link_out_lease(struct link_out *l, struct buf *b);
-/* Send p[0..n), or queue what the other side does not take now. */
+/* Send p[0..n), or queue what the other side does not take now.  A lease may wait until LINK_BATCH bytes are together, or link_out_push. */
 int link_out_put(struct link_out *l, const void *p, size_t n);
 /* Send what is queued as far as it goes: 0, or an error. */
 int link_out_push(struct link_out *l);

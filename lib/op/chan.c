@@ -28,6 +28,7 @@ chan_close(struct chan *c)
 	buf_fini(&c->mapped);
 	free(c->map);
 	free(c->marks);
+	free(c->fault_text);
 }
 
 static int
@@ -265,9 +266,11 @@ take_text(struct op *op, struct chan *c)
 	struct fmt_bad bad;
 	char at[64];
 	size_t used;
-	int rc = 1, bad_rc;
+	int rc = 1;
 	bool any = false;
 
+	if (c->fault != 0)
+		return ferr(c->fault, "%s", c->fault_text != NULL ? c->fault_text : "out of memory");
 	c->rows.n = 0;
 	while (c->rows.n < FRAME_AIM && rc != FERR_AGAIN) {
 		if (l->at == l->b.n && l->eof && !any)
@@ -280,8 +283,12 @@ take_text(struct op *op, struct chan *c)
 		if (rc == FERR_DATA || rc == FERR_LIMIT) {
 			any = true;
 			snprintf(at, sizeof(at), "stdin:%" PRIu64 ":%" PRIu64, bad.line, bad.col);
-			if ((bad_rc = op_bad(op, at, bad.reason, bad.text, bad.n)) != 0)
-				return bad_rc;
+			if ((c->fault = op_bad(op, at, bad.reason, bad.text, bad.n)) != 0) {
+				if (c->rows.n == 0)
+					return c->fault;
+				c->fault_text = strdup(ferr_text()); /* what was good before goes out first */
+				break;
+			}
 		}
 		if (rc == 0 && l->eof && l->at == l->b.n)
 			break;
@@ -304,13 +311,26 @@ take_text(struct op *op, struct chan *c)
 void
 chan_stop_text(struct chan *c)
 {
-	if (c->state == CHAN_TEXT || c->state == CHAN_SNIFF) {
+	if (c->state == CHAN_TEXT) {
 		c->link.eof = true;
 		c->link.at = c->link.b.n;
 	}
 }
 
 /* ---- both ---- */
+
+/* Nothing but blanks, or the beginning of a BOM: too little to tell what kind of text it is. */
+static bool
+blank(const uint8_t *p, size_t n)
+{
+	size_t i = n < 3 ? n : 3;
+
+	if (memcmp(p, "\xef\xbb\xbf", i) != 0)
+		i = 0;
+	while (i < n && (p[i] == ' ' || p[i] == '\t' || p[i] == '\r' || p[i] == '\n'))
+		i++;
+	return i == n;
+}
 
 /* 1: the kind of input is known now; 0: too few bytes to tell. */
 static int
@@ -322,6 +342,8 @@ sniff(struct op *op, struct chan *c)
 
 	if (n == 0 && l->eof)
 		return ferr(FERR_TRUNC, "no byte at all on the input: the stage before failed to start");
+	if (!l->eof && blank(l->b.p, l->b.n))
+		return 0;
 	if (memcmp(l->b.p, MAGIC, n) != 0 || (l->eof && l->b.n < FRAME_LINE_LEN)) {
 		rc = open_text(op, c);
 		return rc != 0 ? rc : 1;

@@ -28,16 +28,10 @@ op_out_schema(const struct op *op)
 	return &op->out_schema;
 }
 
-unsigned
-op_nin(const struct op *op)
+void
+op_broadcast(struct op *op)
 {
-	return op->nin;
-}
-
-int64_t
-op_watermark(const struct op *op)
-{
-	return op->wm.out;
+	op->broadcast = true;
 }
 
 bool
@@ -79,26 +73,6 @@ route(struct op *op, uint64_t hash, bool keyed)
 	return &op->out[op->next_out];
 }
 
-int
-op_emit_begin(struct op *op, struct rowb *w, enum row_kind kind, int64_t time)
-{
-	struct buf *b = op_rows_buf(op);
-
-	return rowb_begin(w, b, op->out_schema.n, kind, time);
-}
-
-int
-op_emit_end(struct op *op, struct rowb *w, uint64_t hash, bool keyed)
-{
-	int rc;
-
-	if ((rc = rowb_end(w)) != 0)
-		return rc;
-	if (keyed)
-		row_set_hash(w->b->p + w->at, hash);
-	return op_rows_done(op, w->at, 1);
-}
-
 struct buf *
 op_rows_buf(struct op *op)
 {
@@ -127,7 +101,13 @@ op_forward(struct op *op, const uint8_t *p, const uint8_t *end)
 			rows++;
 		return out_rows(&op->out[0], p, end, rows, op->now);
 	}
-	for (const uint8_t *r = p; r < end; r += row_len(r)) {
+	for (unsigned i = 0; i < op->nout && op->broadcast; i++) {
+		for (const uint8_t *r = p; r < end; r += row_len(r))
+			rows += i == 0;
+		if ((rc = out_rows(&op->out[i], p, end, rows, op->now)) != 0)
+			return rc;
+	}
+	for (const uint8_t *r = p; r < end && !op->broadcast; r += row_len(r)) {
 		struct out *o = route(op, row_hash(r), (r[7] & ROW_KEYED) != 0);
 
 		if ((rc = out_rows(o, r, r + row_len(r), 1, op->now)) != 0)
@@ -262,6 +242,7 @@ op_side_open(struct op *op, struct op_side **out, const char *path)
 	*out = s;
 	if ((rc = out_open(&s->out, fd, &s->schema, pipe ? NULL : &fmt)) != 0)
 		return rc;
+	s->out.side = s->path;
 	return 0;
 }
 

@@ -168,7 +168,7 @@ static int
 unify(struct op *op, struct chan *c)
 {
 	const struct schema *s = &c->schema;
-	bool same = true, first = op->schema.n == 0;
+	bool same_key, same = true, first = op->schema.n == 0;
 	int *map = realloc(c->map, (s->n + 1) * sizeof(*map)), k;
 
 	if (map == NULL)
@@ -180,13 +180,18 @@ unify(struct op *op, struct chan *c)
 		map[i] = k;
 		same = same && k == (int)i;
 	}
-	if (first || !op->schema.keyed) {
+	if (first) {
 		op->schema.keyed = s->keyed;
 		op->schema.groups = s->groups;
 		op->schema.nkey = s->nkey;
 		for (unsigned i = 0; i < s->nkey; i++)
 			op->schema.key[i] = (uint16_t)map[s->key[i]];
 	}
+	same_key = op->schema.keyed == s->keyed && op->schema.groups == s->groups && op->schema.nkey == s->nkey;
+	for (unsigned i = 0; i < s->nkey && same_key; i++)
+		same_key = op->schema.key[i] == map[s->key[i]];
+	if (!same_key)
+		return ferr(FERR_USAGE, "the inputs have different keys; put one fkey behind them");
 	op->schema.changing = op->schema.changing || s->changing;
 	if (same) {
 		free(c->map);
@@ -260,6 +265,8 @@ op_take_idle(struct op *op, struct chan *c, bool idle)
 
 /* ---- the loop ---- */
 
+#define TABLE_WAIT_NS 200000000LL
+
 bool
 op_full(const struct op *op)
 {
@@ -274,7 +281,7 @@ op_full(const struct op *op)
 	return false;
 }
 
-/* Call fn on every output; the reader of a side leaving is a failure, of the main output an end. */
+/* Call fn on every output. */
 static int
 each_out(struct op *op, int (*fn)(struct op *op, struct out *o))
 {
@@ -282,10 +289,8 @@ each_out(struct op *op, int (*fn)(struct op *op, struct out *o))
 
 	for (unsigned i = 0; i < op->nout && rc == 0; i++)
 		rc = fn(op, &op->out[i]);
-	for (struct op_side *s = op->sides; s != NULL && rc == 0; s = s->next) {
-		if ((rc = fn(op, &s->out)) == FERR_CLOSED)
-			rc = ferr(FERR_IO, "%s: its reader left", s->path);
-	}
+	for (struct op_side *s = op->sides; s != NULL && rc == 0; s = s->next)
+		rc = fn(op, &s->out);
 	return rc;
 }
 
@@ -293,7 +298,7 @@ static int
 push(struct op *op, struct out *o)
 {
 	(void)op;
-	return link_out_push(&o->link);
+	return out_push(o);
 }
 
 static int
@@ -306,10 +311,15 @@ seal(struct op *op, struct out *o)
 static int
 seal_if_due(struct op *op, struct out *o)
 {
-	if (o->since != 0 &&
-	    (op->now - o->since > OP_LINGER_NS || o->frames >= OP_LINGER_FRAMES))
-		return out_seal(o);
-	return 0;
+	int rc = 0;
+
+	if (o->since != 0 && (op->now - o->since > OP_LINGER_NS || o->frames >= OP_LINGER_FRAMES))
+		rc = out_seal(o);
+	if (rc == 0 && op->now - o->pushed > OP_LINGER_NS) {
+		o->pushed = op->now;
+		rc = out_push(o);
+	}
+	return rc;
 }
 
 static int
@@ -318,15 +328,18 @@ put_end(struct op *op, struct out *o)
 	return out_end(o, op->why);
 }
 
+/* A table shows what it holds back to size its columns once nothing has come for a while. */
+static int
+release(struct op *op, struct out *o)
+{
+	(void)op;
+	return out_release(o);
+}
+
 static int
 watch(struct op *op, struct out *o)
 {
-	int k;
-
-	if (link_out_waiting(&o->link) == 0)
-		return 0;
-	k = ev_watch(&op->ev, o->link.fd, POLLOUT);
-	return k < 0 ? k : 0;
+	return link_out_waiting(&o->link) == 0 ? 0 : ev_watch(&op->ev, o->link.fd, POLLOUT);
 }
 
 /* The class has nothing pending any more. */
@@ -366,13 +379,13 @@ finish_input(struct op *op)
 static int
 step_inputs(struct op *op)
 {
-	unsigned done = 0, first = op->turn;
+	unsigned done = 0, begin = op->turn, first = begin;
 	int rc;
 
 	if (++op->turn >= op->nin)
 		op->turn = 0;
 	for (unsigned i = 1; i < op->nin; i++) {
-		unsigned k = (op->turn + i) % op->nin;
+		unsigned k = (begin + i) % op->nin;
 
 		if (op->in[k].state != CHAN_DONE &&
 		    (op->in[first].state == CHAN_DONE || op->wm_chans[k].wm < op->wm_chans[first].wm))
@@ -385,6 +398,8 @@ step_inputs(struct op *op)
 			done++;
 			continue;
 		}
+		if (!op->greeted && c->greeted)
+			continue; /* nothing goes out before our HELLO, which waits for those of all inputs */
 		if ((rc = chan_step(op, c)) != 0)
 			return rc;
 	}
@@ -448,20 +463,28 @@ signalled(struct op *op)
 static int
 wait_for(struct op *op, bool full, bool look)
 {
-	int rc, k;
+	int64_t until = look ? 0 : full ? EV_FOREVER : op->wake_at;
+	int rc;
 
 	ev_begin(&op->ev);
 	if ((rc = each_out(op, watch)) != 0)
 		return rc;
 	for (unsigned i = 0; i < op->nin && !full; i++) {
-		if (op->in[i].state != CHAN_DONE && (k = ev_watch(&op->ev, op->in[i].link.fd, POLLIN)) < 0)
-			return k;
+		if (!op->greeted && op->in[i].greeted)
+			continue;
+		if (op->in[i].state != CHAN_DONE && (rc = ev_watch(&op->ev, op->in[i].link.fd, POLLIN)) != 0)
+			return rc;
 	}
 	for (unsigned i = 0; i < op->nwait && !full; i++) {
-		if ((k = ev_watch(&op->ev, op->wait_fds[i], POLLIN)) < 0)
-			return k;
+		if ((rc = ev_watch(&op->ev, op->wait_fds[i], POLLIN)) != 0)
+			return rc;
 	}
-	rc = ev_wait(&op->ev, look ? 0 : full ? EV_FOREVER : op->wake_at);
+	for (unsigned i = 0; i < op->nout && !look; i++) {
+		if (op->out[i].held && op->now + TABLE_WAIT_NS < until)
+			until = op->now + TABLE_WAIT_NS;
+	}
+	if ((rc = ev_wait(&op->ev, until)) == 0 && op->ev.quiet && !look)
+		rc = each_out(op, release);
 	if (!look && !full) {
 		op->nwait = 0;
 		if (op->cls->source)
@@ -509,9 +532,11 @@ loop(struct op *op)
 	int rc;
 
 	while (!op->ended) {
-		if ((rc = each_out(op, push)) != 0)
-			return rc;
-		full = op_full(op);
+		if ((full = op_full(op))) {
+			if ((rc = each_out(op, push)) != 0)
+				return rc;
+			full = op_full(op);
+		}
 		if (!full && (rc = step(op)) != 0) {
 			if (rc < 0)
 				return rc;
@@ -523,7 +548,8 @@ loop(struct op *op)
 			if ((rc = wait_for(op, full, true)) != 0)
 				return rc;
 		} else {
-			if ((rc = each_out(op, seal)) != 0 || (rc = wait_for(op, full, false)) != 0)
+			if ((rc = each_out(op, seal)) != 0 || (rc = each_out(op, push)) != 0 ||
+			    (rc = wait_for(op, full, false)) != 0)
 				return rc;
 		}
 		if (signalled(op))

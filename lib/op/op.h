@@ -104,8 +104,6 @@ int op_main_end(struct op_main *m, int rc);
 
 const struct op_conf *op_conf(const struct op *op);
 const struct schema *op_schema(const struct op *op); /* of the rows that on_rows sees */
-unsigned op_nin(const struct op *op);
-int64_t op_watermark(const struct op *op); /* the last one combined; WM_MIN before */
 bool op_stopping(const struct op *op);	 /* a signal asked to end (sources) */
 bool op_text_in(const struct op *op);	 /* the input is text, not frames */
 
@@ -115,12 +113,11 @@ const struct schema *op_out_schema(const struct op *op);
 
 bool op_full(const struct op *op);
 
-/* Emit a row: begin, rowb_set..., end. */
-int op_emit_begin(struct op *op, struct rowb *w, enum row_kind kind, int64_t time);
-int op_emit_end(struct op *op, struct rowb *w, uint64_t hash, bool keyed);
 /* Emit finished rows [p, end) as they are (they obey op_out_schema). */
 int op_forward(struct op *op, const uint8_t *p, const uint8_t *end);
-/* Sources: append rows right to the output's buffer, then tell how many. NULL with several outputs is not possible: they get a scratch. */
+/* Several outputs: every one gets every row. */
+void op_broadcast(struct op *op);
+/* Append rows right to the output's buffer (of several outputs: to a scratch), then tell how many. */
 struct buf *op_rows_buf(struct op *op);
 int op_rows_done(struct op *op, size_t at, unsigned rows); /* rows stand at [at, buf->n) */
 /* Sources: tell the watermark, idleness. */

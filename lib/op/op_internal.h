@@ -14,9 +14,11 @@
 struct out {
 	struct link_out link;
 	bool open;
+	const char *side; /* its path, borrowed: the reader of a side leaving is a failure, not an end */
 	bool text;
 	struct fmt_write_conf fmt;
 	struct fmt_writer *writer;
+	bool held; /* a table may hold rows back */
 	struct buf txt;
 	struct buf cur; /* FRAME_HDR bytes for the header, then rows and marks */
 	uint32_t rows;
@@ -25,12 +27,15 @@ struct out {
 	bool schema_due;	     /* a SCHEMA mark has to go first */
 	int64_t since;		     /* when the first row of cur came, 0: none */
 	unsigned frames;	     /* input frames since then */
+	int64_t pushed;		     /* when what is queued was last pushed because of its age */
 };
 
 int out_open(struct out *o, int fd, const struct schema *schema, const struct fmt_write_conf *fmt);
 void out_close(struct out *o);
 int out_hello(struct out *o, const struct hello *h);
+int out_push(struct out *o);	/* send what is queued as far as it goes */
 int out_seal(struct out *o);	/* send what has gathered */
+int out_release(struct out *o); /* and what a table holds back */
 int out_control(struct out *o, enum frame_kind kind, const void *payload, size_t n);
 int out_mark(struct out *o, int64_t wm, int64_t now);
 int out_rows(struct out *o, const uint8_t *p, const uint8_t *end, unsigned rows, int64_t now);
@@ -71,6 +76,8 @@ struct chan {
 	int *map;		/* to the operator's schema; NULL: the same */
 	struct hello hello;
 	struct fmt_reader *reader; /* text */
+	int fault;		   /* text: a bad record that ends the stream once the rows before it are out */
+	char *fault_text;
 	struct buf rows;	   /* rows read from text */
 	struct buf mapped;	   /* rows under the operator's schema */
 	uint8_t *row, *end;	   /* not delivered yet */
@@ -119,7 +126,7 @@ struct op {
 	int *wait_fds;
 	unsigned nwait;
 	uint64_t nbad;
-	bool closed; /* the reader of the main output left */
+	bool broadcast; /* every output gets every row */
 };
 
 int op_take_schema(struct op *op, struct chan *c);

@@ -2,6 +2,25 @@
 #include "fio/fio.h"
 #include "op/op_internal.h"
 
+/* The reader of a side leaving is a failure, of the main output an end. */
+static int
+left(const struct out *o, int rc)
+{
+	return rc == FERR_CLOSED && o->side != NULL ? ferr(FERR_IO, "%s: its reader left", o->side) : rc;
+}
+
+static int
+put_bytes(struct out *o, const void *p, size_t n)
+{
+	return left(o, link_out_put(&o->link, p, n));
+}
+
+int
+out_push(struct out *o)
+{
+	return left(o, link_out_push(&o->link));
+}
+
 /* Begin anew, in memory that the link can lend to the pipe where it does. */
 static int
 reset(struct out *o)
@@ -57,7 +76,7 @@ out_hello(struct out *o, const struct hello *h)
 
 	if (o->text)
 		return 0;
-	if ((rc = link_out_put(&o->link, FRAME_LINE, FRAME_LINE_LEN)) == 0 &&
+	if ((rc = put_bytes(o, FRAME_LINE, FRAME_LINE_LEN)) == 0 &&
 	    (rc = hello_encode(h, &b)) == 0)
 		rc = out_control(o, FRAME_HELLO, b.p, b.n);
 	buf_fini(&b);
@@ -73,7 +92,7 @@ put_schema(struct out *o)
 	o->schema_due = false;
 	if ((rc = schema_encode(o->schema, &payload)) == 0 &&
 	    (rc = frame_put(&frame, FRAME_SCHEMA, o->seq++, payload.p, payload.n)) == 0)
-		rc = link_out_put(&o->link, frame.p, frame.n);
+		rc = put_bytes(o, frame.p, frame.n);
 	buf_fini(&frame);
 	buf_fini(&payload);
 	return rc;
@@ -89,6 +108,7 @@ print_rows(struct out *o)
 		if ((rc = fmt_writer_new(&o->writer, &o->fmt)) != 0)
 			return rc;
 	}
+	o->held = o->fmt.kind == FMT_TABLE;
 	o->txt.n = 0;
 	for (const uint8_t *r = o->cur.p + FRAME_HDR, *end = o->cur.p + o->cur.n; r < end && rc == 0;
 	     r += row_len(r)) {
@@ -96,7 +116,7 @@ print_rows(struct out *o)
 			rc = fmt_write(o->writer, o->schema, r, &o->txt);
 	}
 	/* Rows before a bad one go out all the same. */
-	put = o->txt.n == 0 ? 0 : link_out_put(&o->link, o->txt.p, o->txt.n);
+	put = o->txt.n == 0 ? 0 : put_bytes(o, o->txt.p, o->txt.n);
 	return rc != 0 ? rc : put;
 }
 
@@ -114,7 +134,7 @@ out_seal(struct out *o)
 		if (rc == 0 && o->cur.n > FRAME_HDR) {
 			frame_seal(o->cur.p, FRAME_DATA, (uint32_t)(o->cur.n - FRAME_HDR), o->rows,
 			    o->seq++);
-			rc = link_out_put(&o->link, o->cur.p, o->cur.n);
+			rc = put_bytes(o, o->cur.p, o->cur.n);
 		}
 	}
 	reset_rc = reset(o);
@@ -131,7 +151,7 @@ out_control(struct out *o, enum frame_kind kind, const void *payload, size_t n)
 	if (o->text)
 		return 0;
 	if ((rc = out_seal(o)) == 0 && (rc = frame_put(&b, kind, o->seq++, payload, n)) == 0)
-		rc = link_out_put(&o->link, b.p, b.n);
+		rc = put_bytes(o, b.p, b.n);
 	buf_fini(&b);
 	return rc;
 }
@@ -180,7 +200,21 @@ out_text(struct out *o, const void *p, size_t n)
 {
 	int rc = out_seal(o);
 
-	return rc != 0 ? rc : link_out_put(&o->link, p, n);
+	return rc != 0 ? rc : put_bytes(o, p, n);
+}
+
+int
+out_release(struct out *o)
+{
+	int rc;
+
+	o->held = false;
+	o->txt.n = 0;
+	if (o->writer == NULL)
+		return 0;
+	if ((rc = fmt_write_end(o->writer, &o->txt)) == 0 && o->txt.n > 0)
+		rc = put_bytes(o, o->txt.p, o->txt.n);
+	return rc;
 }
 
 int
@@ -193,8 +227,5 @@ out_end(struct out *o, enum end_reason why)
 		return rc;
 	if (!o->text)
 		return out_control(o, FRAME_END, &reason, 1);
-	o->txt.n = 0;
-	if (o->writer != NULL && (rc = fmt_write_end(o->writer, &o->txt)) == 0 && o->txt.n > 0)
-		rc = link_out_put(&o->link, o->txt.p, o->txt.n);
-	return rc;
+	return out_release(o);
 }

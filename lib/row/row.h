@@ -27,7 +27,7 @@
 #define ROW_HDR 24u
 #define ROW_MARK 16u
 #define ROW_NOTIME INT64_MIN
-#define ROW_MAX ((16u << 20) - 64) /* bytes of one row */
+#define ROW_MAX ((16u << 20) - (64u << 10)) /* bytes of one row */
 
 enum row_kind {
 	ROW_INSERT = 0, /* +I */

@@ -102,7 +102,7 @@ merge_panes(struct win *w, int64_t start, int64_t end, const struct state_key *k
 
 	for (int64_t ns = start + 1; rc == 0 && state_ns_next(w->map, ns, &ns) && ns <= end; ns++) {
 		if ((v = state_find(w->map, ns, k)) != NULL)
-			rc = aggs_merge(w->aggs, into, v);
+			rc = win_block_merge(w, into, v);
 	}
 	return rc;
 }
@@ -124,7 +124,7 @@ pane_enters(struct win *w, int64_t ns)
 		if (t == NULL)
 			return FERR_NOMEM;
 		++*(int64_t *)(void *)t;
-		rc = aggs_merge(w->aggs, t + TOTAL_HEAD, w->cur.v[i]);
+		rc = win_block_merge(w, t + TOTAL_HEAD, w->cur.v[i]);
 	}
 	return rc;
 }
@@ -144,8 +144,8 @@ pane_leaves(struct win *w, int64_t ns, int64_t end)
 			state_drop(w->total, 0, t);
 			continue;
 		}
-		if ((rc = aggs_unmerge(w->aggs, t + TOTAL_HEAD, w->cur.v[i])) == FERR_AGAIN) {
-			aggs_fini(w->aggs, t + TOTAL_HEAD);
+		if ((rc = win_block_unmerge(w, t + TOTAL_HEAD, w->cur.v[i])) == FERR_AGAIN) {
+			win_block_clear(w, t + TOTAL_HEAD);
 			rc = merge_panes(w, ns, end, &k, t + TOTAL_HEAD);
 		}
 	}
@@ -218,7 +218,7 @@ refire(struct win *w, struct op *op, int64_t end, const struct state_key *k)
 		return ferr(FERR_NOMEM, "out of memory");
 	if ((rc = merge_panes(w, start, end, k, block)) == 0)
 		rc = win_emit(w, op, k, block, s, e, e - 1);
-	aggs_fini(w->aggs, block);
+	win_block_clear(w, block);
 	free(block);
 	return rc;
 }

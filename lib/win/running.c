@@ -183,11 +183,27 @@ count_fini(void *cookie, void *value)
 	free(h->ring);
 }
 
+static size_t
+count_memory(void *cookie, const void *value)
+{
+	const struct win *w = cookie;
+	const struct count_head *h = value;
+	struct ring r = ring_of(w);
+	size_t n = 0;
+
+	if (h->ring == NULL)
+		return aggs_memory(w->aggs, h + 1);
+	for (uint64_t i = 0; i < r.blocks; i++)
+		n += w->asize + aggs_memory(w->aggs, h->ring + i * w->asize);
+	return n;
+}
+
 static int
 count_open(struct win *w)
 {
 	struct state_type t = { .name = "count", .size = (uint32_t)(sizeof(struct count_head) + w->asize),
-		.version = 1, .cookie = w, .fini = count_fini };
+		.version = 1, .cookie = w, .fini = count_fini,
+		.memory = count_memory };
 
 	w->swept = WM_MIN;
 	if (ring_of(w).blocks > 1000000)
@@ -205,11 +221,11 @@ count_fire(struct win *w, struct op *op, struct count_head *h, const struct ring
 	int rc = sum == NULL ? ferr(FERR_NOMEM, "out of memory") : 0;
 
 	for (uint64_t i = from; i < full && rc == 0; i++)
-		rc = aggs_merge(w->aggs, sum, h->ring + i % r->blocks * w->asize);
+		rc = win_block_merge(w, sum, h->ring + i % r->blocks * w->asize);
 	if (rc == 0)
 		rc = win_emit(w, op, k, sum, 0, 0, ts);
 	if (sum != NULL)
-		aggs_fini(w->aggs, sum);
+		win_block_clear(w, sum);
 	free(sum);
 	return rc;
 }
@@ -235,7 +251,7 @@ count_add(struct win *w, struct op *op, const uint8_t *row, int64_t ts, const st
 	if (r.blocks > 1)
 		block = h->ring + h->seen / r.g % r.blocks * w->asize;
 	if (h->seen % r.g == 0)
-		aggs_fini(w->aggs, block); /* the oldest part goes */
+		win_block_clear(w, block); /* the oldest part goes */
 	if ((rc = win_block_add(w, block)) != 0)
 		return rc;
 	h->seen++;

@@ -175,9 +175,7 @@ static void
 free_block(struct win *w, uint8_t *block)
 {
 	state_account(w->state, -(int64_t)(sizeof(struct sess) + w->asize));
-	if (!w->plain)
-		state_account(w->state, -(int64_t)aggs_memory(w->aggs, block));
-	aggs_fini(w->aggs, block);
+	win_block_clear(w, block);
 	free(block);
 }
 
@@ -223,7 +221,7 @@ merge_right(struct win *w, struct keyed *v, uint32_t i)
 	int rc;
 
 	while (i + 1 < v->n && (b = a + 1)->start <= a->end) {
-		if ((rc = aggs_merge(w->aggs, a->block, b->block)) != 0)
+		if ((rc = win_block_merge(w, a->block, b->block)) != 0)
 			return rc;
 		if (b->end > a->end)
 			a->end = b->end;

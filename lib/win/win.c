@@ -128,18 +128,54 @@ win_map_open(struct win *w, struct state_map **out, const char *name, size_t hea
 	return state_map_open(w->state, out, &t);
 }
 
+/* After a change of a block that owned `before` bytes. */
+static int
+account(struct win *w, const void *block, size_t before, int rc)
+{
+	int over = state_account(w->state, (int64_t)aggs_memory(w->aggs, block) - (int64_t)before);
+
+	return rc != 0 ? rc : over;
+}
+
 int
 win_block_add(struct win *w, void *block)
 {
 	size_t before;
-	int rc;
 
 	if (w->plain)
 		return aggs_add(w->aggs, block);
 	before = aggs_memory(w->aggs, block);
-	if ((rc = aggs_add(w->aggs, block)) != 0)
-		return rc;
-	return state_account(w->state, (int64_t)aggs_memory(w->aggs, block) - (int64_t)before);
+	return account(w, block, before, aggs_add(w->aggs, block));
+}
+
+int
+win_block_merge(struct win *w, void *into, const void *from)
+{
+	size_t before;
+
+	if (w->plain)
+		return aggs_merge(w->aggs, into, from);
+	before = aggs_memory(w->aggs, into);
+	return account(w, into, before, aggs_merge(w->aggs, into, from));
+}
+
+int
+win_block_unmerge(struct win *w, void *block, const void *other)
+{
+	size_t before;
+
+	if (w->plain)
+		return aggs_unmerge(w->aggs, block, other);
+	before = aggs_memory(w->aggs, block);
+	return account(w, block, before, aggs_unmerge(w->aggs, block, other));
+}
+
+void
+win_block_clear(struct win *w, void *block)
+{
+	if (!w->plain)
+		state_account(w->state, -(int64_t)aggs_memory(w->aggs, block));
+	aggs_fini(w->aggs, block);
 }
 
 /* ---- schemas ---- */

@@ -128,7 +128,10 @@ int win_late(struct win *w, struct op *op, const uint8_t *row);
 
 /* A map whose values are a block behind `head` bytes of counters. */
 int win_map_open(struct win *w, struct state_map **out, const char *name, size_t head);
-/* Add the evaluated row to a block. */
+/* Add the evaluated row to a block; merge one in; take one out (FERR_AGAIN as aggs_unmerge); clear it.  What blocks own is accounted. */
 int win_block_add(struct win *w, void *block);
+int win_block_merge(struct win *w, void *into, const void *from);
+int win_block_unmerge(struct win *w, void *block, const void *other);
+void win_block_clear(struct win *w, void *block);
 
 #endif

@@ -43,7 +43,7 @@ const char *ferr_text(void);
 /* Forget the current text. */
 void ferr_clear(void);
 
-/* Exit status of a code, as design.md section 10 lists them. */
+/* Exit status of a code, as every man page lists them. */
 int ferr_status(int code);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * follow -- a file that grows, is rotated, or is truncated (design section 4).
+ * follow -- a file that grows, is rotated, or is truncated.
  *
  * The file at `path` is ours as long as it has the same inode.  When another one stands there, ours has been renamed: it is read on until nothing has come
  * for FOLLOW_QUIET, then the new one begins.  When it is shorter than what has been read, it was copied and truncated: nothing is lost if all of it had been read,

@@ -264,7 +264,7 @@ publish(struct parts *p, struct part *t)
 	if (p->conf.format == FMT_FRAMES)
 		rc = frame_put(&t->b, FRAME_END, t->seq++, &end, 1);
 	else
-		rc = fmt_write_end(t->writer, &t->b);
+		rc = fmt_write_end(t->writer, NULL, &t->b);
 	fmt_writer_free(t->writer);
 	t->writer = NULL;
 	if (rc != 0 || (rc = write_out(p, t)) != 0)

@@ -6,6 +6,7 @@
 #include <sys/inotify.h>
 
 #include "base/time.h"
+#include "conn/gen.h"
 #include "conn/paths.h"
 #include "conn/source_time.h"
 #include "conn/split.h"
@@ -94,6 +95,21 @@ add_file(void *cookie, const char *path)
 	return add_split(s, SPLIT_FILE, path);
 }
 
+/* A generator's parameters are looked at before anything is written. */
+static int
+check_gen(const char *name)
+{
+	struct schema scratch;
+	struct gen *g = NULL;
+	int rc;
+
+	schema_init(&scratch);
+	rc = gen_new(&g, name, &scratch);
+	gen_free(g);
+	schema_fini(&scratch);
+	return rc;
+}
+
 static int
 add_uri(struct source *s, const char *uri)
 {
@@ -110,7 +126,7 @@ add_uri(struct source *s, const char *uri)
 	if (strcmp(uri, "-") == 0)
 		return add_split(s, SPLIT_STDIN, "stdin");
 	if (strncmp(uri, "gen:", 4) == 0)
-		return add_split(s, SPLIT_GEN, uri + 4);
+		return (rc = check_gen(uri + 4)) != 0 ? rc : add_split(s, SPLIT_GEN, uri + 4);
 	if (colon != NULL && fio_stat(uri, &st) != 0)
 		return ferr(FERR_USAGE, "'%.*s://' is not a kind of source", (int)(colon - uri), uri);
 	if (paths_many(uri)) {

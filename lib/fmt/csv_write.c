@@ -198,3 +198,9 @@ err:
 	out->n = start;
 	return rc;
 }
+
+int
+csv_write_end(struct csv_writer *w, const struct schema *s, struct buf *out)
+{
+	return w->begun || !w->conf->header || s->n == 0 ? 0 : begin(w, s, s->n, out);
+}

@@ -399,7 +399,9 @@ fmt_write(struct fmt_writer *w, const struct schema *s, const uint8_t *row, stru
 }
 
 int
-fmt_write_end(struct fmt_writer *w, struct buf *out)
+fmt_write_end(struct fmt_writer *w, const struct schema *s, struct buf *out)
 {
+	if (w->csv != NULL && s != NULL)
+		return csv_write_end(w->csv, s, out);
 	return w->table == NULL ? 0 : table_end(w->table, out);
 }

@@ -95,7 +95,9 @@ int fmt_writer_new(struct fmt_writer **out, const struct fmt_write_conf *conf);
 void fmt_writer_free(struct fmt_writer *w);
 /* Append one row with its line end.  FERR_DATA: a new column after the header (text names --fields). */
 int fmt_write(struct fmt_writer *w, const struct schema *s, const uint8_t *row, struct buf *out);
-/* What is held back (the table's first rows); call it at the end, or when a pause lets people wait for it. */
-int fmt_write_end(struct fmt_writer *w, struct buf *out);
+/*
+ * What is held back (the table's last rows).  At the end of the stream give the schema: CSV of no rows then still has a header.  NULL: only a pause.
+ */
+int fmt_write_end(struct fmt_writer *w, const struct schema *s, struct buf *out);
 
 #endif

@@ -119,6 +119,8 @@ struct csv_writer;
 int csv_writer_new(struct csv_writer **out, const struct fmt_write_conf *conf);
 void csv_writer_free(struct csv_writer *w);
 int csv_write(struct csv_writer *w, const struct schema *s, const uint8_t *row, struct buf *out);
+/* The header, if no row came. */
+int csv_write_end(struct csv_writer *w, const struct schema *s, struct buf *out);
 
 struct table;
 int table_new(struct table **out, const struct fmt_write_conf *conf);

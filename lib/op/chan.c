@@ -204,12 +204,12 @@ take_frame(struct op *op, struct chan *c)
 	if (rc == FERR_AGAIN)
 		return 0;
 	if (rc != 0)
-		return ferr_prefix(rc, "input damaged");
+		return rc;
 	if (f.seq != c->seq)
-		return ferr(FERR_CORRUPT, "input damaged: frame %" PRIu64 " follows frame %" PRIu64, f.seq,
+		return ferr(FERR_CORRUPT, "frame %" PRIu64 " follows frame %" PRIu64, f.seq,
 		    c->seq - 1);
 	if ((c->seq == 0) != (f.kind == FRAME_HELLO))
-		return ferr(FERR_CORRUPT, "input damaged: HELLO must be the first frame");
+		return ferr(FERR_CORRUPT, "HELLO must be the first frame");
 	c->seq++;
 	c->link.at += used;
 	if (f.kind == FRAME_DATA)
@@ -217,7 +217,7 @@ take_frame(struct op *op, struct chan *c)
 	else
 		rc = take_control(op, c, &f);
 	if (rc != 0)
-		return ferr_prefix(rc, "input");
+		return rc;
 	for (unsigned i = 0; i < op->nout; i++)
 		op->out[i].frames++;
 	return 1;
@@ -358,8 +358,8 @@ sniff(struct op *op, struct chan *c)
 	return 1;
 }
 
-int
-chan_step(struct op *op, struct chan *c)
+static int
+step(struct op *op, struct chan *c)
 {
 	ssize_t k;
 	int rc;
@@ -386,4 +386,13 @@ chan_step(struct op *op, struct chan *c)
 	if ((k = link_in_fill(&c->link)) == FERR_AGAIN)
 		return 0;
 	return k < 0 ? (int)k : 1;
+}
+
+/* Damage on an edge is not damage of a state: what is sent again may be sound. */
+int
+chan_step(struct op *op, struct chan *c)
+{
+	int rc = step(op, c);
+
+	return rc == FERR_CORRUPT ? ferr_prefix(FERR_IO, "input damaged") : rc;
 }

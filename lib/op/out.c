@@ -99,15 +99,21 @@ put_schema(struct out *o)
 }
 
 static int
+open_writer(struct out *o)
+{
+	if (o->writer != NULL)
+		return 0;
+	o->fmt.changing = o->schema->changing;
+	return fmt_writer_new(&o->writer, &o->fmt);
+}
+
+static int
 print_rows(struct out *o)
 {
-	int rc = 0, put;
+	int rc, put;
 
-	if (o->writer == NULL) {
-		o->fmt.changing = o->schema->changing;
-		if ((rc = fmt_writer_new(&o->writer, &o->fmt)) != 0)
-			return rc;
-	}
+	if ((rc = open_writer(o)) != 0)
+		return rc;
 	o->held = o->fmt.kind == FMT_TABLE;
 	o->txt.n = 0;
 	for (const uint8_t *r = o->cur.p + FRAME_HDR, *end = o->cur.p + o->cur.n; r < end && rc == 0;
@@ -203,18 +209,22 @@ out_text(struct out *o, const void *p, size_t n)
 	return rc != 0 ? rc : put_bytes(o, p, n);
 }
 
-int
-out_release(struct out *o)
+static int
+release(struct out *o, const struct schema *at_end)
 {
 	int rc;
 
 	o->held = false;
 	o->txt.n = 0;
-	if (o->writer == NULL)
-		return 0;
-	if ((rc = fmt_write_end(o->writer, &o->txt)) == 0 && o->txt.n > 0)
+	if ((rc = open_writer(o)) == 0 && (rc = fmt_write_end(o->writer, at_end, &o->txt)) == 0 && o->txt.n > 0)
 		rc = put_bytes(o, o->txt.p, o->txt.n);
 	return rc;
+}
+
+int
+out_release(struct out *o)
+{
+	return o->text ? release(o, NULL) : 0;
 }
 
 int
@@ -227,5 +237,5 @@ out_end(struct out *o, enum end_reason why)
 		return rc;
 	if (!o->text)
 		return out_control(o, FRAME_END, &reason, 1);
-	return out_release(o);
+	return release(o, o->schema);
 }

@@ -9,7 +9,7 @@
  * return; it holds until the entry or its namespace is dropped.  A type that owns heap says how to free, encode and decode itself.
  *
  * Behind this interface there is for now only the table in memory: one open-addressing table per map and
- * namespace, entries in an arena.  design.md section 5 puts epochs, spilling and LMDB under the same calls.
+ * namespace, entries in an arena.  Epochs, spilling and LMDB come under the same calls.
  *
  * Errors  FERR_NOMEM; FERR_LIMIT when the bound on memory is reached (text says --mem).
  */

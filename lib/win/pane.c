@@ -212,12 +212,12 @@ refire(struct win *w, struct op *op, int64_t end, const struct state_key *k)
 	if (!w->shared) {
 		if ((block = state_find(w->map, end, k)) == NULL)
 			return 0;
-		return win_emit(w, op, k, block, s, e, e - 1);
+		return win_fire(w, op, k, block, s, e, e - 1);
 	}
 	if ((block = calloc(1, w->asize)) == NULL)
 		return ferr(FERR_NOMEM, "out of memory");
 	if ((rc = merge_panes(w, start, end, k, block)) == 0)
-		rc = win_emit(w, op, k, block, s, e, e - 1);
+		rc = win_fire(w, op, k, block, s, e, e - 1);
 	win_block_clear(w, block);
 	free(block);
 	return rc;

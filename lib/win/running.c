@@ -33,24 +33,29 @@ touch(struct win *w, int64_t ts, const struct state_key *k)
 	return h;
 }
 
-/* Drop what has expired, once per quarter of the time to live. */
+/* Drop what has expired by time `now`. */
 static int
-sweep(struct win *w)
+expire(struct win *w, int64_t now)
 {
-	int64_t n;
+	int64_t n = state_ns_values(w->map, 0, false, &w->cur.v, &w->cur.cap);
 
-	if (w->spec.ttl == 0 || w->wm == WM_MAX || w->wm < sat_add(w->swept, w->spec.ttl / 4))
-		return 0;
-	w->swept = w->wm;
-	if ((n = state_ns_values(w->map, 0, false, &w->cur.v, &w->cur.cap)) < 0)
-		return (int)n;
 	for (int64_t i = 0; i < n; i++) {
 		struct head *h = w->cur.v[i];
 
-		if (h->time != ROW_NOTIME && sat_add(h->time, w->spec.ttl) <= w->wm)
+		if (h->time != ROW_NOTIME && sat_add(h->time, w->spec.ttl) <= now)
 			state_drop(w->map, 0, h);
 	}
-	return 0;
+	return n < 0 ? (int)n : 0;
+}
+
+/* Once per quarter of the time to live. */
+static int
+sweep(struct win *w)
+{
+	if (w->spec.ttl == 0 || w->wm == WM_MAX || w->wm < sat_add(w->swept, w->spec.ttl / 4))
+		return 0;
+	w->swept = w->wm;
+	return expire(w, w->wm);
 }
 
 static int
@@ -113,10 +118,15 @@ global_next(struct win *w, struct op *op)
 {
 	struct win_cursor *c = &w->cur;
 	int64_t n;
+	int rc;
 
 	(void)op;
-	if (w->wm != WM_MAX || state_ns_count(w->map, 0) == 0)
+	if (w->wm != WM_MAX)
 		return sweep(w);
+	if (w->spec.ttl != 0 && (rc = expire(w, w->wm_before_end)) != 0)
+		return rc;
+	if (state_ns_count(w->map, 0) == 0)
+		return 0;
 	if ((n = state_ns_values(w->map, 0, true, &c->v, &c->cap)) < 0)
 		return (int)n;
 	c->map = w->map;

@@ -264,7 +264,7 @@ session_add(struct win *w, struct op *op, const uint8_t *row, int64_t ts, const 
 	s = &v->s[i];
 	s->fired = s->end - 1 <= w->wm;
 	if (s->fired) /* C5, C12: within lateness it fires at once, with all it holds */
-		rc = win_emit(w, op, k, s->block, s->start, s->end, s->end - 1);
+		rc = win_fire(w, op, k, s->block, s->start, s->end, s->end - 1);
 	return rc != 0 ? rc : timer_set(w->session, due_at(w, s), v);
 }
 

@@ -159,7 +159,7 @@ win_parse_kind(struct win_spec *s, int argc, char **argv)
 		    near != NULL ? near : "", near != NULL ? "?" : "");
 	}
 	if (k >= 7)
-		return ferr(FERR_NOTYET, "'%s' is not yet there: it needs changing results", word);
+		return ferr(FERR_NOTYET, "the window '%s' is not yet there", word);
 	s->kind = (enum win_kind)(k + 1);
 	want = k < 5 ? 2 : 1;
 	if ((size_t)argc < want)

@@ -334,6 +334,39 @@ win_emit(struct win *w, struct op *op, const struct state_key *k, const void *bl
 	return op_rows_done(op, b.at, 1);
 }
 
+/* A result that cannot be computed is a bad record; what is known of it is its key and window. */
+static int
+bad_result(struct win *w, struct op *op, const struct state_key *k, int64_t start, int64_t end)
+{
+	struct json_writer *json = NULL;
+	struct buf row = BUF_INIT, text = BUF_INIT;
+	struct rowb b;
+	struct val v[2] = { val_time(start), val_time(end) };
+	char reason[512];
+	int rc;
+
+	snprintf(reason, sizeof(reason), "%s", ferr_text());
+	if ((rc = rowb_begin(&b, &row, op_out_schema(op)->n, ROW_INSERT, end)) == 0 && (rc = set_key(w, &b, k)) == 0) {
+		for (unsigned i = 0; i < 2 && w->fields && rc == 0; i++)
+			rc = rowb_set(&b, w->nkey + i, &v[i]);
+	}
+	if (rc == 0 && (rc = rowb_end(&b)) == 0 && (rc = json_writer_new(&json)) == 0 &&
+	    (rc = json_write(json, op_out_schema(op), row.p, &text)) == 0)
+		rc = op_bad(op, "result:1:1", reason, text.p, text.n);
+	json_writer_free(json);
+	buf_fini(&row);
+	buf_fini(&text);
+	return rc;
+}
+
+int
+win_fire(struct win *w, struct op *op, const struct state_key *k, const void *block, int64_t start, int64_t end, int64_t time)
+{
+	int rc = win_emit(w, op, k, block, start, end, time);
+
+	return rc == FERR_DATA ? bad_result(w, op, k, start, end) : rc;
+}
+
 /* ---- records in ---- */
 
 int
@@ -438,7 +471,7 @@ emit_cursor(struct win *w, struct op *op, bool all)
 			return FERR_AGAIN;
 		if (!w->fields)
 			memcpy(&time, v, sizeof(time)); /* global: the greatest time stands first */
-		if ((rc = win_emit(w, op, &k, c->at != NULL ? c->at : v + c->block, c->start, c->end, time)) != 0)
+		if ((rc = win_fire(w, op, &k, c->at != NULL ? c->at : v + c->block, c->start, c->end, time)) != 0)
 			return rc;
 	}
 	return w->spec.top_n != 0 ? win_top_flush(w, op) : 0;
@@ -485,6 +518,8 @@ win_on_watermark(void *self, struct op *op, int64_t wm)
 
 	if (w->spec.proc) /* pending windows of processing time are dropped at the end (C14) */
 		return 0;
+	if (wm == WM_MAX) /* the end of input ages nothing */
+		w->wm_before_end = w->wm;
 	w->wm = wm;
 	return win_resume(w, op);
 }

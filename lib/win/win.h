@@ -1,5 +1,5 @@
 /*
- * win -- windows over keyed records: assign, aggregate, fire.  Rules C1-C15 and C20 of fsemantics(7).
+ * win -- windows over keyed records: assign, aggregate, fire.  Rules C1-C15 and C20, as the tests name them; fwindow(1) tells them.
  *
  * Aligned windows (tumble, slide, cumulate) are built from panes: every record is added to one pane, the
  * greatest common divisor of size and step, and a window is a run of panes.  A window of several panes is kept as a running total per key: panes

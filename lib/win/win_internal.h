@@ -60,6 +60,7 @@ struct win {
 	struct state_map *total; /* aligned windows of several panes: the window that fired last */
 	uint32_t groups;
 	int64_t mem;
+	int64_t wm_before_end; /* the last one before WM_MAX */
 	int64_t wm; /* event time or, with spec.proc, the wall clock - 1 */
 	struct op_side *late;
 	uint64_t nlate;
@@ -110,6 +111,9 @@ floor_to(int64_t t, int64_t off, int64_t step)
 
 /* Emit one result; FERR_DATA when an aggregate cannot be computed (overflow). */
 int win_emit(struct win *w, struct op *op, const struct state_key *k, const void *block, int64_t start,
+    int64_t end, int64_t time);
+/* The same for a window that fires: a result that cannot be computed goes to --on-bad. */
+int win_fire(struct win *w, struct op *op, const struct state_key *k, const void *block, int64_t start,
     int64_t end, int64_t time);
 /* --top: gather a window's results, then emit the best. */
 void win_top_begin(struct win *w);

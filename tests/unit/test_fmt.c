@@ -479,7 +479,7 @@ out_val(struct out *o, const char *name, struct val v)
 static void
 out_close(struct out *o, const char *want)
 {
-	T_INT(fmt_write_end(o->w, &o->text), 0);
+	T_INT(fmt_write_end(o->w, NULL, &o->text), 0);
 	T_MEM(o->text.p, o->text.n, want, strlen(want));
 	fmt_writer_free(o->w);
 	buf_fini(&o->text);
@@ -606,7 +606,7 @@ T(table_later_rows)
 	T_MEM(o.text.p + n, o.text.n - n, "1  01234567\xe2\x80\xa6\n", 15);
 	n = o.text.n;
 	T_INT(out_json(&o, "{\"a\":1,\"c\":2}", ROW_INSERT), 0);
-	T_INT(fmt_write_end(o.w, &o.text), 0);
+	T_INT(fmt_write_end(o.w, NULL, &o.text), 0);
 	T_MEM(o.text.p + n, o.text.n - n, "\na  b  c\n1     2\n", 17);
 	o.text.n = 0;
 	out_close(&o, "");

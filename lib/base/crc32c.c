@@ -173,8 +173,6 @@ struct distance {
 };
 static struct distance by16, by64, by256; /* distances in bytes */
 
-#define FOLD_MIN 256 /* bytes: the four registers */
-
 static struct distance
 distance(unsigned bytes)
 {
@@ -214,7 +212,7 @@ crc_fold(uint32_t crc, const void *data, size_t n)
 	const uint8_t *p = data;
 	__m512i a, b, c, d;
 
-	if (n < FOLD_MIN)
+	if (n < 256) /* the four registers */
 		return crc_sse42(crc, data, n);
 	a = _mm512_loadu_si512(p) ^ _mm512_zextsi128_si512(_mm_cvtsi32_si128((int)~crc));
 	b = _mm512_loadu_si512(p + 64);

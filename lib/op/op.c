@@ -1,6 +1,7 @@
 /* op: the loop of an operator; see op.h. */
 #include "op/op_internal.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -483,6 +484,7 @@ wait_for(struct op *op, bool full, bool look)
 		if (op->out[i].held && op->now + TABLE_WAIT_NS < until)
 			until = op->now + TABLE_WAIT_NS;
 	}
+	assert(op->ev.n > 0 || until != EV_FOREVER); /* or we would sleep for ever */
 	if ((rc = ev_wait(&op->ev, until)) == 0 && op->ev.quiet && !look)
 		rc = each_out(op, release);
 	if (!look && !full) {
@@ -548,8 +550,11 @@ loop(struct op *op)
 			if ((rc = wait_for(op, full, true)) != 0)
 				return rc;
 		} else {
-			if ((rc = each_out(op, seal)) != 0 || (rc = each_out(op, push)) != 0 ||
-			    (rc = wait_for(op, full, false)) != 0)
+			if ((rc = each_out(op, seal)) != 0 || (rc = each_out(op, push)) != 0)
+				return rc;
+			if (full && !op_full(op))
+				continue; /* there is room again, and nothing left to wait for */
+			if ((rc = wait_for(op, full, false)) != 0)
 				return rc;
 		}
 		if (signalled(op))

@@ -1,5 +1,5 @@
 /* Rows: building, reading, remapping, and what row_check refuses. */
-#include "row/row.h"
+#include "row/row_internal.h"
 #include "t.h"
 
 static struct val
@@ -224,6 +224,19 @@ T(check_looks_at_the_header)
 	free(r);
 }
 
+/* What all forms of row_check that this machine has say of a row; they must agree. */
+static bool
+check_all(const uint8_t *r, size_t len)
+{
+	bool ok = row_check_plain(r, len);
+
+	T_INT(row_check(r, len), ok);
+	for (const struct row_check_form *f = row_check_forms; f->name != NULL; f++)
+		if (f->usable() && f->check(r, len) != ok)
+			T_FAIL("the %s form says %d of a row of %u slots", f->name, !ok, row_n(r));
+	return ok;
+}
+
 /* A row of n i64 fields but field i, which has this tag and slot: is it sound? */
 static bool
 sound(unsigned n, unsigned i, uint8_t tag, uint64_t slot)
@@ -238,8 +251,7 @@ sound(unsigned n, unsigned i, uint8_t tag, uint64_t slot)
 	memset(r + ROW_HDR + 8 * n, VAL_I64, n);
 	le64put(r + ROW_HDR + 8 * i, slot);
 	r[ROW_HDR + 8 * n + i] = tag;
-	ok = row_check(r, len);
-	T_INT(row_check_plain(r, len), ok);
+	ok = check_all(r, len);
 	free(r);
 	return ok;
 }
@@ -287,6 +299,103 @@ T(check_looks_at_every_slot)
 			}
 		}
 	}
+}
+
+/* The same far into a long row. */
+T(check_looks_at_every_slot_of_a_long_row)
+{
+	for (unsigned n = 250; n <= 280; n++) {
+		for (unsigned i = 0; i < n; i++) {
+			T_OK(sound(n, i, VAL_NULL, 0) && !sound(n, i, VAL_NULL, 1));
+			T_OK(!sound(n, i, VAL_TYPE_MAX + 1, 0));
+		}
+	}
+	for (unsigned i = 0; i < SCHEMA_MAX; i += 7)
+		T_OK(sound(SCHEMA_MAX, i, VAL_NULL, 0) && !sound(SCHEMA_MAX, i, VAL_NULL, 1));
+}
+
+static uint64_t
+next_random(void)
+{
+	static uint64_t x = 1;
+
+	x ^= x << 13;
+	x ^= x >> 7;
+	x ^= x << 17;
+	return x;
+}
+
+static struct val
+random_val(void)
+{
+	static const char text[] = "[\"some text\"]";
+	uint64_t x = next_random();
+	size_t n = x >> 8 & 7;
+
+	switch (x % 10) {
+	case VAL_ABSENT: return (struct val){ .t = VAL_ABSENT };
+	case VAL_NULL: return VAL_NULLV;
+	case VAL_BOOL: return val_bool(x >> 8 & 1);
+	case VAL_F64: return val_f64((double)(int64_t)x * 1e280);
+	case VAL_TIME: return val_time((int64_t)next_random());
+	case VAL_STR: return val_text(VAL_STR, text, n);
+	case VAL_BYTES: return val_text(VAL_BYTES, text, n);
+	case VAL_JSON: return val_text(VAL_JSON, text, n + 1);
+	case VAL_CELL: return val_text(VAL_CELL, text, n);
+	default: return val_i64((int64_t)next_random());
+	}
+}
+
+/* Change a byte of the row, mostly to something that is nearly right; n >= 1. */
+static void
+damage(uint8_t *r, size_t len, unsigned n)
+{
+	static const uint64_t slots[] = {
+		0,
+		1,
+		2,
+		UINT64_C(1) << 32,
+		UINT64_C(0x7ff0) << 48,
+		UINT64_C(0xfff8) << 48,
+		UINT64_C(0xffef) << 48 | 0xffffffffffff,
+		UINT32_MAX,
+		UINT64_MAX,
+		UINT64_C(8) << 32 | 0xfffffffc, /* wraps to 4 */
+	};
+	uint64_t x = next_random();
+	uint8_t *tag = r + ROW_TAGS(n) + (x >> 8) % n, *slot = r + ROW_HDR + 8 * ((x >> 8) % n);
+
+	switch (x % 6) {
+	case 0: *tag = (uint8_t)(x >> 32); break;
+	case 1: *tag = (uint8_t)((x >> 32) % (VAL_TYPE_MAX + 2)); break;
+	case 2: slot[x >> 32 & 7] ^= (uint8_t)(1u << (x >> 40 & 7)); break;
+	case 3: le64put(slot, slots[(x >> 32) % (sizeof(slots) / sizeof(slots[0]))]); break;
+	case 4: le64put(slot, le64get(slot) + (x >> 32 & 15) - 8); break;
+	default: r[(x >> 32) % len] ^= (uint8_t)(1u << (x >> 24 & 7)); break;
+	}
+}
+
+T(all_forms_of_check_agree)
+{
+	unsigned sound_rows = 0, bad_rows = 0;
+
+	for (unsigned round = 0; round < 20000; round++) {
+		unsigned n = 1 + next_random() % (round % 100 == 0 ? 600 : 24);
+		struct val v[600];
+		size_t len;
+		uint8_t *r;
+
+		for (unsigned i = 0; i < n; i++)
+			v[i] = random_val();
+		r = make(v, n, &len);
+		T_OK(check_all(r, len));
+		for (unsigned i = 0; i < 4; i++) {
+			damage(r, len, n);
+			check_all(r, len) ? sound_rows++ : bad_rows++;
+		}
+		free(r);
+	}
+	T_OK(sound_rows > 1000 && bad_rows > 1000);
 }
 
 T_MAIN

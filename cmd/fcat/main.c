@@ -20,7 +20,8 @@ set_marks(void *conf, const char *arg)
 }
 
 static const struct opt options[] = {
-	{ "marks", 0, NULL, "show watermarks, barriers and the rest as lines beginning with #", set_marks, false },
+	{ "marks", 0, NULL, "show watermarks, barriers and the rest as lines beginning with #",
+	  set_marks, false },
 	OPT_END,
 };
 
@@ -59,7 +60,8 @@ put_schema(struct buf *b, const struct schema *s)
 	int rc = buf_puts(b, "# schema");
 
 	for (unsigned i = 0; i < s->n && rc == 0; i++)
-		rc = buf_printf(b, " %s%s", s->f[i].name, (s->f[i].flags & FIELD_HIDDEN) != 0 ? "(hidden)" : "");
+		rc = buf_printf(b, " %s%s", s->f[i].name,
+				(s->f[i].flags & FIELD_HIDDEN) != 0 ? "(hidden)" : "");
 	if (s->keyed && rc == 0)
 		rc = buf_puts(b, "; key");
 	for (unsigned i = 0; s->keyed && i < s->nkey && rc == 0; i++)
@@ -95,9 +97,11 @@ put_mark(struct buf *b, const struct frame *f)
 	case FRAME_BARRIER:
 		if ((rc = barrier_decode(&bar, f->payload, f->n)) != 0)
 			return rc;
-		return buf_printf(b, "# barrier %" PRIu64 "%s%s%s%s", bar.epoch, (bar.flags & BARRIER_FINAL) ? " final" : "",
-		    (bar.flags & BARRIER_STOP) ? " stop" : "", (bar.flags & BARRIER_SAVEPOINT) ? " savepoint" : "",
-		    (bar.flags & BARRIER_DRAIN) ? " drain" : "");
+		return buf_printf(b, "# barrier %" PRIu64 "%s%s%s%s", bar.epoch,
+				  (bar.flags & BARRIER_FINAL) ? " final" : "",
+				  (bar.flags & BARRIER_STOP) ? " stop" : "",
+				  (bar.flags & BARRIER_SAVEPOINT) ? " savepoint" : "",
+				  (bar.flags & BARRIER_DRAIN) ? " drain" : "");
 	case FRAME_CANCEL:
 		rc = cancel_decode(&epoch, f->payload, f->n);
 		return rc != 0 ? rc : buf_printf(b, "# cancel %" PRIu64, epoch);
@@ -133,8 +137,11 @@ cat_on_mark(void *self, struct op *op, const struct frame *f, int64_t wm)
 }
 
 static const char *const examples[] = {
-	"fsource clicks.ndjson | fkey user | fcat --marks | head", "what really goes over an edge",
-	"fcat saved.frames", "frames kept in a file", NULL,
+	"fsource clicks.ndjson | fkey user | fcat --marks | head",
+	"what really goes over an edge",
+	"fcat saved.frames",
+	"frames kept in a file",
+	NULL,
 };
 static const char *const see[] = { "fframe(5)", "fsink(1)", "fjord(7)", NULL };
 static const struct cmd cmd = {

@@ -6,7 +6,8 @@
 #include "expr/expr.h"
 #include "row/key.h"
 
-/* One part of the key: a field of the record, or a hidden field that holds what an expression gives. */
+/* One part of the key: a field of the record, or a hidden field that holds what an expression
+ * gives. */
 struct part {
 	struct expr *e;
 	char *name;
@@ -51,7 +52,8 @@ add_part(struct keying *k, const char *text, size_t n, bool field)
 		p->hidden = true;
 		p->name = strdup("key");
 	} else if (!expr_is_path(p->e, &last, &joined)) {
-		return ferr(FERR_USAGE, "'%.*s' is not a field; a computed key goes with --expr", (int)n, text);
+		return ferr(FERR_USAGE, "'%.*s' is not a field; a computed key goes with --expr",
+			    (int)n, text);
 	} else {
 		p->hidden = strcmp(last, joined) != 0; /* .a.b: the record has no field b */
 		p->name = strdup(last);
@@ -73,14 +75,16 @@ keying_new(struct keying **out, const struct keying_spec *spec)
 	int rc = 0;
 
 	if (spec->modes == 0 || spec->modes > 1)
-		return ferr(FERR_USAGE, "what is the key? FIELD[,FIELD...], or one of --expr, --rebalance, --broadcast, --global");
+		return ferr(FERR_USAGE, "what is the key? FIELD[,FIELD...], or one of --expr, "
+					"--rebalance, --broadcast, --global");
 	if ((k = calloc(1, sizeof(*k))) == NULL)
 		return ferr(FERR_NOMEM, "out of memory");
 	k->spec = *spec;
 	schema_init(&k->out);
 	if (spec->mode == KEY_FIELDS)
 		rc = expr_split(spec->text, ',', add_field, k);
-	else if (spec->mode == KEY_EXPR && (rc = add_part(k, spec->text, strlen(spec->text), false)) != 0)
+	else if (spec->mode == KEY_EXPR &&
+		 (rc = add_part(k, spec->text, strlen(spec->text), false)) != 0)
 		rc = ferr_prefix(rc, "--expr");
 	if (rc != 0) {
 		keying_free(k);
@@ -163,7 +167,8 @@ keying_on_schema(void *self, struct op *op)
 			k->slots[0] = (unsigned)k->part[i].field + 1;
 	}
 	for (unsigned i = 0; i < in->n; i++)
-		k->slots[i + 1] = (int)k->slots[i] > k->map[i] ? k->slots[i] : (unsigned)k->map[i] + 1;
+		k->slots[i + 1] =
+		    (int)k->slots[i] > k->map[i] ? k->slots[i] : (unsigned)k->map[i] + 1;
 	k->out.nkey = k->n;
 	k->out.keyed = k->spec.mode <= KEY_EXPR || k->spec.mode == KEY_GLOBAL;
 	k->out.groups = k->out.keyed ? (uint32_t)k->spec.groups : 0;

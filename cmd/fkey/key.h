@@ -8,7 +8,7 @@ enum keying_mode { KEY_FIELDS, KEY_EXPR, KEY_REBALANCE, KEY_BROADCAST, KEY_GLOBA
 
 struct keying_spec {
 	enum keying_mode mode;
-	unsigned modes; /* how many of the options were given */
+	unsigned modes;	  /* how many of the options were given */
 	const char *text; /* fields, or the expression */
 	int64_t groups;
 };

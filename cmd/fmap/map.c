@@ -17,14 +17,15 @@ struct assign {
 
 struct step {
 	enum step_kind kind;
-	struct assign *sets; /* set: assignments that do not read each other's results; where, time: one expression */
+	struct assign *sets; /* set: assignments that do not read each other's results; where, time:
+				one expression */
 	unsigned nsets;
 	struct names names; /* keep, drop, explode; rename: old, new, old, new ... */
 	const struct schema *in;
 	struct schema out;
-	int *map; /* fields, incoming to outgoing, -1: dropped */
+	int *map;	 /* fields, incoming to outgoing, -1: dropped */
 	unsigned *slots; /* slots[n]: what a row that came with n slots leaves with */
-	struct buf row; /* the row that leaves */
+	struct buf row;	 /* the row that leaves */
 	/* explode */
 	int field;
 	struct buf whole; /* the row being taken apart */
@@ -37,7 +38,7 @@ struct map {
 	struct step *steps;
 	unsigned n;
 	bool filter_only;
-	bool open; /* the row at hand is not done: an explode is active */
+	bool open;	    /* the row at hand is not done: an explode is active */
 	const uint8_t *row; /* as it came, for messages */
 	uint64_t rows;
 };
@@ -132,7 +133,8 @@ depends(const struct step *s, const struct expr *e, const char *name)
 	return false;
 }
 
-/* One `name = EXPR`.  Left to right, each sees the ones before: a new step begins where that matters. */
+/* One `name = EXPR`.  Left to right, each sees the ones before: a new step begins where that
+ * matters. */
 static int
 add_set(void *cookie, const char *piece, size_t n)
 {
@@ -159,7 +161,8 @@ add_set(void *cookie, const char *piece, size_t n)
 	free(word);
 	if (rc == 0)
 		rc = expr_parse(&e, rest, (size_t)(piece + n - rest), 0);
-	if (rc == 0 && (s == NULL || s->kind != STEP_SET || s->nsets == SETS_MAX || depends(s, e, field.v[0])))
+	if (rc == 0 &&
+	    (s == NULL || s->kind != STEP_SET || s->nsets == SETS_MAX || depends(s, e, field.v[0])))
 		rc = add_step(m, STEP_SET, &s);
 	if (rc == 0)
 		rc = add_assign(s, field.v[0], strlen(field.v[0]), e);
@@ -182,9 +185,11 @@ add_rename(void *cookie, const char *piece, size_t n)
 
 	if (eq == NULL)
 		return ferr(FERR_USAGE, "'%.*s' is not old=new", (int)n, piece);
-	if ((rc = buf_put(&list, piece, (size_t)(eq - piece))) == 0 && (rc = buf_putc(&list, ',')) == 0 &&
+	if ((rc = buf_put(&list, piece, (size_t)(eq - piece))) == 0 &&
+	    (rc = buf_putc(&list, ',')) == 0 &&
 	    (rc = buf_put(&list, eq + 1, (size_t)(piece + n - eq - 1))) == 0)
-		rc = buf_cstr(&list) != NULL ? names_parse(&pair, (const char *)list.p) : FERR_NOMEM;
+		rc =
+		    buf_cstr(&list) != NULL ? names_parse(&pair, (const char *)list.p) : FERR_NOMEM;
 	buf_fini(&list);
 	if (rc == 0 && pair.n != 2)
 		rc = ferr(FERR_USAGE, "'%.*s' is not old=new", (int)n, piece);
@@ -211,8 +216,10 @@ map_add(struct map *m, enum step_kind kind, const char *arg)
 		unsigned before = m->n;
 
 		rc = expr_split(arg, ';', add_set, m);
-		return rc == 0 && m->n == before && (m->n == 0 || m->steps[m->n - 1].kind != STEP_SET)
-		    ? ferr(FERR_USAGE, "needs NAME = EXPR") : rc;
+		return rc == 0 && m->n == before &&
+			       (m->n == 0 || m->steps[m->n - 1].kind != STEP_SET)
+			   ? ferr(FERR_USAGE, "needs NAME = EXPR")
+			   : rc;
 	}
 	if ((rc = add_step(m, kind, &s)) != 0)
 		return rc;
@@ -272,21 +279,27 @@ map_field(struct step *s, unsigned i)
 
 	if ((f->flags & FIELD_HIDDEN) != 0) { /* a computed key goes along */
 		for (unsigned k = 0; k < s->out.n; k++) {
-			if ((s->out.f[k].flags & FIELD_HIDDEN) != 0 && strcmp(s->out.f[k].name, f->name) == 0)
+			if ((s->out.f[k].flags & FIELD_HIDDEN) != 0 &&
+			    strcmp(s->out.f[k].name, f->name) == 0)
 				return (int)k;
 		}
 		return schema_add_hidden(&s->out, f->name, f->n);
 	}
 	if ((name = name_out(s, f)) == NULL) {
 		if (is_key(s->in, i))
-			return ferr(FERR_USAGE, "field '%s' is the key and cannot be dropped here; put fkey behind", f->name);
+			return ferr(
+			    FERR_USAGE,
+			    "field '%s' is the key and cannot be dropped here; put fkey behind",
+			    f->name);
 		return -1;
 	}
 	for (unsigned k = 0; k < i && s->kind == STEP_RENAME; k++) {
-		const char *other = (s->in->f[k].flags & FIELD_HIDDEN) != 0 ? NULL : name_out(s, &s->in->f[k]);
+		const char *other =
+		    (s->in->f[k].flags & FIELD_HIDDEN) != 0 ? NULL : name_out(s, &s->in->f[k]);
 
 		if (other != NULL && strcmp(other, name) == 0)
-			return ferr(FERR_USAGE, "--rename: there would be two fields called '%s'", name);
+			return ferr(FERR_USAGE, "--rename: there would be two fields called '%s'",
+				    name);
 	}
 	return schema_add(&s->out, name, strlen(name));
 }
@@ -324,7 +337,10 @@ bind_step(struct step *s, const struct schema *in)
 		if ((a->field = schema_add(&s->out, a->name, strlen(a->name))) < 0)
 			return a->field;
 		if (is_key(&s->out, (unsigned)a->field))
-			return ferr(FERR_USAGE, "--set: field '%s' is the key and cannot be set here; put fkey behind", a->name);
+			return ferr(
+			    FERR_USAGE,
+			    "--set: field '%s' is the key and cannot be set here; put fkey behind",
+			    a->name);
 	}
 	slots[0] = 0;
 	for (unsigned i = 0; i < s->nsets; i++) {
@@ -336,7 +352,8 @@ bind_step(struct step *s, const struct schema *in)
 	if (s->kind == STEP_EXPLODE) {
 		s->field = schema_find(in, s->names.v[0], strlen(s->names.v[0]));
 		if (s->field >= 0 && is_key(in, (unsigned)s->field))
-			return ferr(FERR_USAGE, "--explode: field '%s' is the key; put fkey behind", s->names.v[0]);
+			return ferr(FERR_USAGE, "--explode: field '%s' is the key; put fkey behind",
+				    s->names.v[0]);
 	}
 	return 0;
 }
@@ -359,7 +376,8 @@ map_on_schema(void *self, struct op *op)
 
 /* ---- rows ---- */
 
-/* The row under the step's outgoing schema, with n values in place of what the fields in at[] hold. */
+/* The row under the step's outgoing schema, with n values in place of what the fields in at[] hold.
+ */
 static int
 rebuild(struct step *s, const uint8_t *row, const struct val *v, const int *at, unsigned n)
 {
@@ -417,7 +435,10 @@ run_time(struct step *s, const struct expr_ctx *ctx)
 	if ((rc = expr_eval(s->sets[0].e, ctx, &v)) != 0)
 		return rc;
 	switch (v.t) {
-	case VAL_TIME: ms = v.i; ok = true; break;
+	case VAL_TIME:
+		ms = v.i;
+		ok = true;
+		break;
 	case VAL_I64: ok = time_of_i64(v.i, &ms); break;
 	case VAL_F64: ok = time_of_f64(v.f, &ms); break;
 	case VAL_STR: ok = time_parse(v.s, v.n, NULL, NULL, &ms); break;
@@ -439,7 +460,8 @@ begin_explode(struct step *s, const uint8_t *row)
 	if (val_is_null(&v))
 		return 0; /* no elements */
 	if (json_count(&v) < 0)
-		return ferr(FERR_DATA, "--explode: field '%s' holds a %s, not an array", s->names.v[0], val_type_name(v.t));
+		return ferr(FERR_DATA, "--explode: field '%s' holds a %s, not an array",
+			    s->names.v[0], val_type_name(v.t));
 	s->whole.n = s->pos = 0;
 	s->active = true;
 	return buf_put(&s->whole, row, row_len(row));

@@ -1,8 +1,9 @@
 /*
  * map -- the class of fmap: steps on records, in the order of the command line.
  *
- * Each step takes rows under its own incoming schema and gives rows under its outgoing one, which only
- * grows.  --where alone forwards what came.  --explode makes several rows of one: a cursor that can be resumed.
+ * Each step takes rows under its own incoming schema and gives rows under its outgoing one, which
+ * only grows.  --where alone forwards what came.  --explode makes several rows of one: a cursor
+ * that can be resumed.
  */
 #ifndef FMAP_MAP_H
 #define FMAP_MAP_H

@@ -53,7 +53,8 @@ set_roll(void *c, const char *a)
 		size_t n = strcspn(a, ",");
 
 		if (n == 0 || n >= sizeof(part))
-			return ferr(FERR_USAGE, "needs a duration, a size, or both, as in 1m,128MiB");
+			return ferr(FERR_USAGE,
+				    "needs a duration, a size, or both, as in 1m,128MiB");
 		memcpy(part, a, n);
 		part[n] = '\0';
 		if (part[n - 1] == 'B') {
@@ -83,7 +84,9 @@ static int
 set_changes(void *c, const char *a)
 {
 	(void)c;
-	return strcmp(a, "upsert") == 0 ? ferr(FERR_NOTYET, "upsert needs changing streams, which are not yet there") : 0;
+	return strcmp(a, "upsert") == 0
+		   ? ferr(FERR_NOTYET, "upsert needs changing streams, which are not yet there")
+		   : 0;
 }
 
 static int
@@ -102,26 +105,36 @@ set_kafka(void *c, const char *a)
 }
 
 static const struct opt options[] = {
-	{ "format", 0, "json|csv|tsv|raw|frames", "format of the output (default json)", set_format, false },
-	{ "roll", 0, "DUR,SIZE|epoch", "DIR/: begin a new part after that (default 1m,128MiB)", set_roll, false },
-	{ "partition-by", 0, "EXPR", "DIR/: one directory per value, name=value/", set_partition_by, false },
-	{ "visible", 0, "commit|roll", "DIR/ with epochs: when a part is seen", set_visible, false },
-	{ "guarantee", 0, "exactly|at-least-once", "what a crash may do to the output", set_guarantee, false },
+	{ "format", 0, "json|csv|tsv|raw|frames", "format of the output (default json)", set_format,
+	  false },
+	{ "roll", 0, "DUR,SIZE|epoch", "DIR/: begin a new part after that (default 1m,128MiB)",
+	  set_roll, false },
+	{ "partition-by", 0, "EXPR", "DIR/: one directory per value, name=value/", set_partition_by,
+	  false },
+	{ "visible", 0, "commit|roll", "DIR/ with epochs: when a part is seen", set_visible,
+	  false },
+	{ "guarantee", 0, "exactly|at-least-once", "what a crash may do to the output",
+	  set_guarantee, false },
 	{ "every", 0, "DUR", "length of an epoch in a plain shell with FSTATE", set_every, false },
 	{ "changes", 0, "op|upsert", "how changing streams are written", set_changes, false },
 	{ "key", 0, "EXPR", "kafka: key of a record", set_kafka, false },
 	{ "partition", 0, "EXPR", "kafka: partition of a record", set_kafka, false },
 	{ "txn-reuse", 0, "N", "kafka: epochs per producer", set_kafka, false },
-	{ "marker-lost", 0, "published|unpublished", "kafka: what to think when a marker is gone", set_kafka, false },
+	{ "marker-lost", 0, "published|unpublished", "kafka: what to think when a marker is gone",
+	  set_kafka, false },
 	{ "option", 'X', "PROPERTY=VALUE", "pass a property to the connector", set_kafka, false },
 	OPT_END,
 };
 
 static const char *const examples[] = {
-	"fsource clicks.ndjson | fkey user | fwindow running | fsink -", "NDJSON on stdout",
-	"... | fsink out/ --format csv --partition-by .country", "part files, a directory per country",
-	"... | fsink all.ndjson", "one file, appended to",
-	"... | fsink null:", "nothing, for measuring",
+	"fsource clicks.ndjson | fkey user | fwindow running | fsink -",
+	"NDJSON on stdout",
+	"... | fsink out/ --format csv --partition-by .country",
+	"part files, a directory per country",
+	"... | fsink all.ndjson",
+	"one file, appended to",
+	"... | fsink null:",
+	"nothing, for measuring",
 	NULL,
 };
 static const char *const see[] = { "fsource(1)", "fwindow(1)", "fcat(1)", "fjord(7)", NULL };
@@ -159,7 +172,8 @@ static const struct op_class null_class = { .name = "fsink", .on_rows = drop_row
 static int
 check(const struct sink_spec *s)
 {
-	static const char *const later[] = { "kafka://", "http://", "https://", "postgres://", "exec:", "s3://", "tcp://", "unix:" };
+	static const char *const later[] = { "kafka://", "http://", "https://", "postgres://",
+					     "exec:",	 "s3://",   "tcp://",	"unix:" };
 	size_t n = strlen(s->uri);
 	const char *colon = strstr(s->uri, "://");
 	bool dir = n > 0 && s->uri[n - 1] == '/';
@@ -171,11 +185,15 @@ check(const struct sink_spec *s)
 			return ferr(FERR_NOTYET, "%s sinks are not yet there", later[i]);
 	}
 	if (colon != NULL)
-		return ferr(FERR_USAGE, "'%.*s://' is not a kind of sink", (int)(colon - s->uri), s->uri);
+		return ferr(FERR_USAGE, "'%.*s://' is not a kind of sink", (int)(colon - s->uri),
+			    s->uri);
 	if (s->exactly)
-		return ferr(FERR_NOTYET, "--guarantee exactly needs FSTATE or fcoord, which are not yet there");
+		return ferr(FERR_NOTYET,
+			    "--guarantee exactly needs FSTATE or fcoord, which are not yet there");
 	if (!dir && (s->rolled || s->partition_by != NULL))
-		return ferr(FERR_USAGE, "--roll and --partition-by go with a directory; write it as %s/", s->uri);
+		return ferr(FERR_USAGE,
+			    "--roll and --partition-by go with a directory; write it as %s/",
+			    s->uri);
 	return 0;
 }
 
@@ -187,14 +205,18 @@ sink_file(struct op_main *m, struct op_conf *conf, const char *path)
 	int fd;
 
 	if (fio_stat(path, &st) == 0 && S_ISDIR(st.st_mode))
-		return ferr(FERR_USAGE, "%s is a directory; to write parts into it, %s/", path, path);
-	if ((fd = fio_open(path, O_WRONLY | O_CREAT | O_APPEND, 0666)) == -1 || fio_fstat(fd, &st) == -1)
+		return ferr(FERR_USAGE, "%s is a directory; to write parts into it, %s/", path,
+			    path);
+	if ((fd = fio_open(path, O_WRONLY | O_CREAT | O_APPEND, 0666)) == -1 ||
+	    fio_fstat(fd, &st) == -1)
 		return ferr_sys(FERR_USAGE, "cannot write %s", path);
 	if (S_ISREG(st.st_mode) && st.st_size > 0) {
 		conf->no_header = true;
 		if (conf->out == FMT_FRAMES) {
 			fio_close(fd);
-			return ferr(FERR_USAGE, "%s has frames or text already; frames need a file of their own", path);
+			return ferr(
+			    FERR_USAGE,
+			    "%s has frames or text already; frames need a file of their own", path);
 		}
 	}
 	w.out = &fd;
@@ -204,8 +226,11 @@ sink_file(struct op_main *m, struct op_conf *conf, const char *path)
 static int
 sink_dir(struct op_main *m, const struct sink_spec *s)
 {
-	struct parts_conf conf = { .dir = s->uri, .format = s->format, .roll_ms = s->roll_ms, .roll_bytes = s->roll_bytes,
-		.partition_by = s->partition_by };
+	struct parts_conf conf = { .dir = s->uri,
+				   .format = s->format,
+				   .roll_ms = s->roll_ms,
+				   .roll_bytes = s->roll_bytes,
+				   .partition_by = s->partition_by };
 	struct parts *p;
 	int rc;
 
@@ -227,7 +252,9 @@ main(int argc, char **argv)
 
 	rc = op_main_begin(&m, &cmd, tables, 2, &conf, argc, argv);
 	if (rc == 0 && m.argc != 2)
-		rc = ferr(FERR_USAGE, m.argc < 2 ? "where to? - for stdout, FILE, DIR/, or null:" : "one output at a time; tee or >( ... ) makes two");
+		rc = ferr(FERR_USAGE, m.argc < 2
+					  ? "where to? - for stdout, FILE, DIR/, or null:"
+					  : "one output at a time; tee or >( ... ) makes two");
 	if (rc == 0) {
 		s.uri = m.argv[1];
 		rc = check(&s);

@@ -2,14 +2,22 @@
 #include "conn/source.h"
 
 static const char *const examples[] = {
-	"fsource clicks.ndjson --time at --out-of-order 5s | fkey user | fwindow tumble 1m | fsink -", "clicks per user and minute",
-	"fsource 'logs/*.gz' --format lines --limit 3", "the first lines of packed logs, as a table",
-	"fsource flights.csv --fields 'carrier, dep_delay:i64, sched:time' --time sched", "three columns with their types",
-	"fsource --follow /var/log/app/ --time ts | fmap --where '.level == \"error\"' | fsink -", "errors as they come",
-	"fsource 'gen:nexmark?seed=1&n=100000' | fcat", "auctions to play with",
+	"fsource clicks.ndjson --time at --out-of-order 5s | fkey user | fwindow tumble 1m | fsink "
+	"-",
+	"clicks per user and minute",
+	"fsource 'logs/*.gz' --format lines --limit 3",
+	"the first lines of packed logs, as a table",
+	"fsource flights.csv --fields 'carrier, dep_delay:i64, sched:time' --time sched",
+	"three columns with their types",
+	"fsource --follow /var/log/app/ --time ts | fmap --where '.level == \"error\"' | fsink -",
+	"errors as they come",
+	"fsource 'gen:nexmark?seed=1&n=100000' | fcat",
+	"auctions to play with",
 	NULL,
 };
-static const char *const see[] = { "fkey(1)", "fmap(1)", "fwindow(1)", "fsink(1)", "fjord(7)", NULL };
+static const char *const see[] = {
+	"fkey(1)", "fmap(1)", "fwindow(1)", "fsink(1)", "fjord(7)", NULL
+};
 static const struct cmd cmd = {
 	.name = "fsource",
 	.summary = "read records from files, pipes and generators",
@@ -23,7 +31,9 @@ main(int argc, char **argv)
 {
 	struct op_conf conf = OP_CONF_INIT;
 	struct source_spec spec = SOURCE_SPEC_INIT;
-	const struct opt_table tables[] = { { source_options, &spec }, { op_out_options, &conf }, { op_options, &conf } };
+	const struct opt_table tables[] = { { source_options, &spec },
+					    { op_out_options, &conf },
+					    { op_options, &conf } };
 	struct source *s = NULL;
 	struct op_main m;
 	int rc;
@@ -32,7 +42,8 @@ main(int argc, char **argv)
 	spec.uris = m.argv + 1;
 	spec.nuris = m.argc - 1;
 	if (rc == 0 && spec.nuris == 0)
-		rc = ferr(FERR_USAGE, "what is to be read? a file, - for stdin, DIR/, a pattern, or gen:NAME (fsource -h shows more)");
+		rc = ferr(FERR_USAGE, "what is to be read? a file, - for stdin, DIR/, a pattern, "
+				      "or gen:NAME (fsource -h shows more)");
 	if (rc == 0 && (rc = source_new(&s, &spec)) == 0)
 		rc = op_main_run(&m, &source_class, s, &OP_STDOUT);
 	source_free(s);

@@ -3,17 +3,22 @@
 #include "win/win.h"
 
 static const char *const examples[] = {
-	"fsource clicks.ndjson --time at | fkey user | fwindow tumble 1m | fsink -", "clicks per user and minute",
-	"... | fwindow slide 1h/5m --agg 'n=count(), p99=quantile(.ms, 0.99)'", "the last hour, every five minutes",
-	"... | fwindow session 30m --agg 'pages=count(), first=first(.url)'", "visits that end after half an hour of silence",
-	"... | fwindow tumble 1d --tz Europe/Berlin --lateness 1h --late late.ndjson", "calendar days, late records kept",
+	"fsource clicks.ndjson --time at | fkey user | fwindow tumble 1m | fsink -",
+	"clicks per user and minute",
+	"... | fwindow slide 1h/5m --agg 'n=count(), p99=quantile(.ms, 0.99)'",
+	"the last hour, every five minutes",
+	"... | fwindow session 30m --agg 'pages=count(), first=first(.url)'",
+	"visits that end after half an hour of silence",
+	"... | fwindow tumble 1d --tz Europe/Berlin --lateness 1h --late late.ndjson",
+	"calendar days, late records kept",
 	NULL,
 };
 static const char *const see[] = { "fkey(1)", "fsource(1)", "fsink(1)", "fjord(7)", NULL };
 static const struct cmd cmd = {
 	.name = "fwindow",
 	.summary = "aggregate keyed records by window",
-	.usage = "tumble DUR | slide SIZE/STEP | session GAP | cumulate SIZE/STEP | count N[/STEP] | global | running [option ...]",
+	.usage = "tumble DUR | slide SIZE/STEP | session GAP | cumulate SIZE/STEP | count N[/STEP] "
+		 "| global | running [option ...]",
 	.examples = examples,
 	.see = see,
 };
@@ -34,13 +39,16 @@ main(int argc, char **argv)
 {
 	struct op_conf conf = OP_CONF_INIT;
 	struct win_spec spec = WIN_SPEC_INIT;
-	const struct opt_table tables[] = { { win_options, &spec }, { op_out_options, &conf }, { op_options, &conf } };
+	const struct opt_table tables[] = { { win_options, &spec },
+					    { op_out_options, &conf },
+					    { op_options, &conf } };
 	struct win *w = NULL;
 	struct op_main m;
 	int rc;
 
 	if ((rc = op_main_begin(&m, &cmd, tables, 3, &conf, argc, argv)) == 0 &&
-	    (rc = win_parse_kind(&spec, m.argc - 1, m.argv + 1)) == 0 && (rc = win_new(&w, &spec, &conf)) == 0)
+	    (rc = win_parse_kind(&spec, m.argc - 1, m.argv + 1)) == 0 &&
+	    (rc = win_new(&w, &spec, &conf)) == 0)
 		rc = op_main_run(&m, &fwindow, w, &OP_STDIO);
 	win_free(w);
 	return op_main_end(&m, rc);

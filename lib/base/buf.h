@@ -27,7 +27,10 @@ struct buf {
 	bool lent;  /* p is somebody else's memory: growing moves to the heap, nothing is freed */
 };
 
-#define BUF_INIT { NULL, 0, 0, false }
+#define BUF_INIT                  \
+	{                         \
+		NULL, 0, 0, false \
+	}
 
 void buf_fini(struct buf *b);
 int buf_grow(struct buf *b, size_t need); /* slow path of buf_room */

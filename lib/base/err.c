@@ -73,23 +73,15 @@ ferr_status(int code)
 {
 	switch (code) {
 	case 0:
-	case FERR_CLOSED:
-		return 0;
+	case FERR_CLOSED: return 0;
 	case FERR_USAGE:
-	case FERR_NOTYET:
-		return 2;
+	case FERR_NOTYET: return 2;
 	case FERR_DATA:
-	case FERR_LOST:
-		return 3;
-	case FERR_CORRUPT:
-		return 4;
-	case FERR_FENCED:
-		return 5;
-	case FERR_REFUSED:
-		return 6;
-	case FERR_UNKNOWN:
-		return 7;
-	default:
-		return 1;
+	case FERR_LOST: return 3;
+	case FERR_CORRUPT: return 4;
+	case FERR_FENCED: return 5;
+	case FERR_REFUSED: return 6;
+	case FERR_UNKNOWN: return 7;
+	default: return 1;
 	}
 }

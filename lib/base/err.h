@@ -12,20 +12,20 @@
 #define BASE_ERR_H
 
 enum {
-	FERR_AGAIN = -1,   /* not yet: needs more input, or output is full; never shown */
-	FERR_IO = -2,	   /* the system failed; trying again may help */
-	FERR_NOMEM = -3,   /* no memory */
-	FERR_TRUNC = -4,   /* a stream ended without its END: the stage before died */
-	FERR_USAGE = -5,   /* flags, expressions, manifests, a file that is not there */
-	FERR_NOTYET = -6,  /* cli.md promises it, a later version brings it */
-	FERR_DATA = -7,	   /* a bad record under --on-bad fail */
-	FERR_CORRUPT = -8, /* bytes that fail their checksum or their layout */
-	FERR_LIMIT = -9,   /* a stated bound was reached */
-	FERR_FENCED = -10, /* a newer attempt runs */
-	FERR_REFUSED = -11,/* an outside system said no */
-	FERR_UNKNOWN = -12,/* commit outcome unknown */
-	FERR_CLOSED = -13, /* the reader left (EPIPE): quiet end */
-	FERR_LOST = -14,   /* input that was still to be read is gone */
+	FERR_AGAIN = -1,    /* not yet: needs more input, or output is full; never shown */
+	FERR_IO = -2,	    /* the system failed; trying again may help */
+	FERR_NOMEM = -3,    /* no memory */
+	FERR_TRUNC = -4,    /* a stream ended without its END: the stage before died */
+	FERR_USAGE = -5,    /* flags, expressions, manifests, a file that is not there */
+	FERR_NOTYET = -6,   /* cli.md promises it, a later version brings it */
+	FERR_DATA = -7,	    /* a bad record under --on-bad fail */
+	FERR_CORRUPT = -8,  /* bytes that fail their checksum or their layout */
+	FERR_LIMIT = -9,    /* a stated bound was reached */
+	FERR_FENCED = -10,  /* a newer attempt runs */
+	FERR_REFUSED = -11, /* an outside system said no */
+	FERR_UNKNOWN = -12, /* commit outcome unknown */
+	FERR_CLOSED = -13,  /* the reader left (EPIPE): quiet end */
+	FERR_LOST = -14,    /* input that was still to be read is gone */
 };
 
 /* Set the text of the current error; returns code, so that one can `return ferr(...)`. */

@@ -9,7 +9,8 @@
  *
  * num_print_f64 writes the shortest text that reads back to the same f64, in JSON grammar, as
  * JavaScript does (1e21 and above or below 1e-6 with an exponent), except that an integral value
- * keeps a mark of its type: 5.0 prints "5.0", 1e21 prints "1e+21".  NaN and infinities are not for here.
+ * keeps a mark of its type: 5.0 prints "5.0", 1e21 prints "1e+21".  NaN and infinities are not for
+ * here.
  */
 #ifndef BASE_NUM_H
 #define BASE_NUM_H

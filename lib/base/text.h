@@ -22,14 +22,14 @@ int base64_put(const uint8_t *p, size_t n, struct buf *out);
 int base64_get(const char *s, size_t n, struct buf *out); /* FERR_DATA */
 
 /*
- * "Did you mean": the one of names[0..n) nearest to word (Damerau-Levenshtein, case ignored), if it is
- * near enough (at most 1 + len/4 edits, or word is a prefix); else NULL.
+ * "Did you mean": the one of names[0..n) nearest to word (Damerau-Levenshtein, case ignored), if it
+ * is near enough (at most 1 + len/4 edits, or word is a prefix); else NULL.
  */
 const char *near_word(const char *word, const char *const *names, size_t n);
 
 /*
- * s as a quoted, printable text for a message: "..." with \n, \t, \x.. for controls and bad UTF-8, cut
- * after about 80 bytes with "...".  Out is a small buffer of the caller.
+ * s as a quoted, printable text for a message: "..." with \n, \t, \x.. for controls and bad UTF-8,
+ * cut after about 80 bytes with "...".  Out is a small buffer of the caller.
  */
 #define QUOTE_MAX 400
 const char *quote(const char *s, size_t n, char out[QUOTE_MAX]);

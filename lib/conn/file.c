@@ -84,7 +84,8 @@ read_raw(struct file *f, struct buf *b)
 		return FERR_NOMEM;
 	if (f->ask && !fio_readable(f->fd))
 		return FERR_AGAIN;
-	k = f->sock ? fio_recv(f->fd, b->p + b->n, READ_SIZE) : fio_read(f->fd, b->p + b->n, READ_SIZE);
+	k = f->sock ? fio_recv(f->fd, b->p + b->n, READ_SIZE)
+		    : fio_read(f->fd, b->p + b->n, READ_SIZE);
 	if (k == -1)
 		return errno == EAGAIN ? FERR_AGAIN : ferr_sys(FERR_IO, "reading %s", f->name);
 	b->n += (size_t)k;
@@ -124,11 +125,13 @@ read_packed(struct file *f, struct buf *b)
 			if ((k = read_raw(f, &f->raw)) < 0)
 				return k;
 			if (k == 0 && !unpack_at_border(f->unpack))
-				return ferr(FERR_TRUNC, "%s breaks off in the middle of packed data", f->name);
+				return ferr(FERR_TRUNC,
+					    "%s breaks off in the middle of packed data", f->name);
 			if (k == 0)
 				return 0;
 		}
-		rc = unpack_some(f->unpack, f->raw.p + f->at, f->raw.n - f->at, &used, b, READ_SIZE);
+		rc =
+		    unpack_some(f->unpack, f->raw.p + f->at, f->raw.n - f->at, &used, b, READ_SIZE);
 		f->at += used;
 		if (rc != 0)
 			return ferr_prefix(rc, "%s", f->name);

@@ -1,10 +1,10 @@
 /*
- * file -- the bytes of an input file, unpacked.  Compression (gzip, zstd) is seen from the content; its library is loaded
- * when it is first needed.
+ * file -- the bytes of an input file, unpacked.  Compression (gzip, zstd) is seen from the content;
+ * its library is loaded when it is first needed.
  *
  * Owner   file_open/file_close; file_take wraps a descriptor (stdin).
- * Errors  FERR_USAGE for a file that is not there or cannot be unpacked here, FERR_TRUNC for packed data that
- *         breaks off, FERR_CORRUPT for packed data that is damaged, FERR_IO.
+ * Errors  FERR_USAGE for a file that is not there or cannot be unpacked here, FERR_TRUNC for packed
+ * data that breaks off, FERR_CORRUPT for packed data that is damaged, FERR_IO.
  */
 #ifndef CONN_FILE_H
 #define CONN_FILE_H
@@ -17,17 +17,18 @@
 struct file;
 
 int file_open(struct file **out, const char *path);
-int file_take(struct file **out, int fd, const char *name); /* fd is closed by file_close; a pipe is read without blocking */
+int file_take(struct file **out, int fd,
+	      const char *name); /* fd is closed by file_close; a pipe is read without blocking */
 void file_close(struct file *f);
 
 /*
- * Append what comes next to b: >0 bytes, 0 at the (present) end, FERR_AGAIN when a pipe has nothing now, or an error.
- * After 0 it may be called again: a file that has grown goes on.
+ * Append what comes next to b: >0 bytes, 0 at the (present) end, FERR_AGAIN when a pipe has nothing
+ * now, or an error. After 0 it may be called again: a file that has grown goes on.
  */
 ssize_t file_read(struct file *f, struct buf *b);
 
 int file_fd(const struct file *f);
-bool file_live(const struct file *f);	/* a pipe, socket or terminal: comes when it comes */
+bool file_live(const struct file *f); /* a pipe, socket or terminal: comes when it comes */
 bool file_packed(const struct file *f);
 /* Identity on its file system, and size in (packed) bytes now. */
 int file_identity(const struct file *f, dev_t *dev, ino_t *ino, off_t *size);

@@ -13,8 +13,8 @@ struct follow {
 	char *path;
 	uint8_t head[HEAD]; /* the first bytes: what the file is known by */
 	size_t nhead;
-	uint64_t pos;  /* at the last check */
-	int64_t since; /* when that position was reached, monotonic ns */
+	uint64_t pos;	 /* at the last check */
+	int64_t since;	 /* when that position was reached, monotonic ns */
 	struct buf copy; /* path of the copy, after FOLLOW_COPY */
 };
 
@@ -53,7 +53,8 @@ note_head(struct follow *f, const struct file *file)
 		f->nhead = (size_t)k;
 }
 
-/* Does the file at path begin like ours and hold at least pos bytes?  Then *more tells whether it holds more. */
+/* Does the file at path begin like ours and hold at least pos bytes?  Then *more tells whether it
+ * holds more. */
 static bool
 is_copy(const struct follow *f, const char *path, uint64_t pos, bool *more)
 {
@@ -92,13 +93,14 @@ find_copy(struct follow *f, uint64_t pos, bool *found, bool *more)
 	int rc;
 
 	*found = *more = false;
-	if ((rc = buf_put(&dir, f->path, (size_t)(base - f->path))) != 0 || (rc = buf_puts(&dir, "./")) != 0 ||
-	    buf_cstr(&dir) == NULL)
+	if ((rc = buf_put(&dir, f->path, (size_t)(base - f->path))) != 0 ||
+	    (rc = buf_puts(&dir, "./")) != 0 || buf_cstr(&dir) == NULL)
 		goto out;
 	if ((d = fio_opendir((const char *)dir.p)) == NULL)
 		goto out;
 	while (!*found && (e = fio_readdir(d)) != NULL) {
-		if (strncmp(e->d_name, base, n) != 0 || (e->d_name[n] != '.' && e->d_name[n] != '-'))
+		if (strncmp(e->d_name, base, n) != 0 ||
+		    (e->d_name[n] != '.' && e->d_name[n] != '-'))
 			continue;
 		f->copy.n = 0;
 		if ((rc = buf_printf(&f->copy, "%s%s", (const char *)dir.p, e->d_name)) != 0)
@@ -123,8 +125,10 @@ truncated(struct follow *f, uint64_t pos, uint64_t size)
 		return rc;
 	if (found)
 		return more ? FOLLOW_COPY : FOLLOW_NEXT;
-	return ferr(FERR_LOST, "%s was truncated to %" PRIu64 " bytes; what stood behind byte %" PRIu64
-	    " and was not read yet is lost: no copy with the same beginning lies beside it", f->path, size, pos);
+	return ferr(FERR_LOST,
+		    "%s was truncated to %" PRIu64 " bytes; what stood behind byte %" PRIu64
+		    " and was not read yet is lost: no copy with the same beginning lies beside it",
+		    f->path, size, pos);
 }
 
 const char *

@@ -16,7 +16,7 @@
 struct part {
 	char *sub; /* "name=value/" below dir, or "" */
 	int dirfd, fd;
-	char *hidden; /* name in dirfd; NULL: no part is open */
+	char *hidden;	 /* name in dirfd; NULL: no part is open */
 	uint64_t number; /* of the next or the open part */
 	bool numbered;
 	struct buf b; /* not written yet */
@@ -62,9 +62,11 @@ parts_new(struct parts **out, const struct parts_conf *conf)
 	for (size_t i = 0; i < sizeof(id); i++)
 		snprintf(p->run + 2 * i, 3, "%02x", id[i]);
 	if (rc == 0 && conf->partition_by != NULL) {
-		if ((rc = expr_parse(&p->by, conf->partition_by, strlen(conf->partition_by), 0)) != 0)
+		if ((rc = expr_parse(&p->by, conf->partition_by, strlen(conf->partition_by), 0)) !=
+		    0)
 			rc = ferr_prefix(rc, "--partition-by");
-		else if ((p->by_name = strdup(expr_is_path(p->by, &last, &joined) ? last : "part")) == NULL)
+		else if ((p->by_name =
+			      strdup(expr_is_path(p->by, &last, &joined) ? last : "part")) == NULL)
 			rc = ferr(FERR_NOMEM, "out of memory");
 	}
 	if (rc != 0) {
@@ -144,7 +146,10 @@ parts_start(void *self, struct op *op)
 		return rc;
 	if ((rc = buf_printf(&job, "%s.fjord", p->conf.dir)) == 0 && buf_cstr(&job) != NULL &&
 	    fio_stat((const char *)job.p, &st) == 0)
-		rc = ferr(FERR_USAGE, "%s belongs to a job (%s.fjord names it); write into a directory of its own", p->conf.dir, p->conf.dir);
+		rc = ferr(
+		    FERR_USAGE,
+		    "%s belongs to a job (%s.fjord names it); write into a directory of its own",
+		    p->conf.dir, p->conf.dir);
 	buf_fini(&job);
 	return rc;
 }
@@ -235,8 +240,8 @@ static void
 close_frame(struct part *t)
 {
 	if (t->frame_rows != 0)
-		frame_seal(t->b.p + t->frame_at, FRAME_DATA, (uint32_t)(t->b.n - t->frame_at - FRAME_HDR),
-		    t->frame_rows, t->seq++);
+		frame_seal(t->b.p + t->frame_at, FRAME_DATA,
+			   (uint32_t)(t->b.n - t->frame_at - FRAME_HDR), t->frame_rows, t->seq++);
 	t->frame_rows = 0;
 }
 
@@ -310,13 +315,15 @@ sub_of(struct parts *p, struct op *op, const uint8_t *row)
 	for (size_t i = 0; i < text.n && rc == 0; i++) {
 		uint8_t c = text.p[i];
 
-		if (c < 0x20 || c == 0x7f || c == '/' || c == '%' || c == '\\' || (c == '.' && i == 0))
+		if (c < 0x20 || c == 0x7f || c == '/' || c == '%' || c == '\\' ||
+		    (c == '.' && i == 0))
 			rc = buf_printf(&p->sub, "%%%02X", c);
 		else
 			rc = buf_putc(&p->sub, c);
 	}
 	if (rc == 0 && p->sub.n > 200)
-		rc = ferr(FERR_DATA, "--partition-by gives a name of %zu bytes; 200 are the most", p->sub.n);
+		rc = ferr(FERR_DATA, "--partition-by gives a name of %zu bytes; 200 are the most",
+			  p->sub.n);
 	if (rc == 0)
 		rc = buf_putc(&p->sub, '/');
 	buf_fini(&text);
@@ -414,7 +421,8 @@ take_row(struct parts *p, struct op *op, const uint8_t *row)
 
 	if ((rc = sub_of(p, op, row)) != 0 || (rc = find_part(p, &t)) != 0)
 		return rc;
-	if (t->hidden == NULL && ((rc = make_room(p)) != 0 || (rc = open_part(p, t, op_now(op))) != 0))
+	if (t->hidden == NULL &&
+	    ((rc = make_room(p)) != 0 || (rc = open_part(p, t, op_now(op))) != 0))
 		return rc;
 	t->used = op_now(op);
 	before = t->b.n;

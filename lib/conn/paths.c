@@ -76,7 +76,9 @@ walk(const char *dir, int (*fn)(void *cookie, const char *path), void *cookie)
 		if (fio_stat((const char *)path.p, &st) != 0)
 			continue; /* gone since */
 		if (S_ISDIR(st.st_mode))
-			rc = buf_putc(&path, '/') == 0 && buf_cstr(&path) != NULL ? walk((const char *)path.p, fn, cookie) : FERR_NOMEM;
+			rc = buf_putc(&path, '/') == 0 && buf_cstr(&path) != NULL
+				 ? walk((const char *)path.p, fn, cookie)
+				 : FERR_NOMEM;
 		else
 			rc = fn(cookie, (const char *)path.p);
 	}

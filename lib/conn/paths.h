@@ -1,4 +1,5 @@
-/* paths -- what the words of fsource name: a file, the files of a directory, the files of a pattern. */
+/* paths -- what the words of fsource name: a file, the files of a directory, the files of a
+ * pattern. */
 #ifndef CONN_PATHS_H
 #define CONN_PATHS_H
 
@@ -8,8 +9,9 @@
 bool paths_many(const char *word);
 
 /*
- * Call fn with each file, in the order of names; hidden ones (with a dot in front) are left out, directories are walked.
- * A word that is one file is passed on as it is.  FERR_USAGE for a directory that cannot be read.
+ * Call fn with each file, in the order of names; hidden ones (with a dot in front) are left out,
+ * directories are walked. A word that is one file is passed on as it is.  FERR_USAGE for a
+ * directory that cannot be read.
  */
 int paths_each(const char *word, int (*fn)(void *cookie, const char *path), void *cookie);
 

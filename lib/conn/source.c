@@ -15,9 +15,9 @@
 #include "expr/names.h"
 #include "fio/fio.h"
 
-#define BATCH 1000		    /* records of a split before another is looked at, and between its marks */
-#define LIVE_MARK_NS 200000000LL    /* live input: a mark at the latest so long after a record */
-#define RELIST_NS 1000000000LL	    /* how often directories and patterns are looked at again */
+#define BATCH 1000 /* records of a split before another is looked at, and between its marks */
+#define LIVE_MARK_NS 200000000LL /* live input: a mark at the latest so long after a record */
+#define RELIST_NS 1000000000LL	 /* how often directories and patterns are looked at again */
 #define OPEN_MAX_SPLITS 256
 
 struct source {
@@ -25,8 +25,8 @@ struct source {
 	struct schema schema;
 	struct fmt_field *fields;
 	unsigned nfields;
-	bool *seen;	 /* of the columns named */
-	unsigned unseen; /* how many have not been seen yet */
+	bool *seen;		    /* of the columns named */
+	unsigned unseen;	    /* how many have not been seen yet */
 	struct source_clock *clock; /* event times */
 	struct split **splits;
 	unsigned n, cap, nopen;
@@ -66,7 +66,8 @@ add_split(struct source *s, enum split_kind kind, const char *name)
 		s->chans = chans;
 		s->cap = cap;
 	}
-	if ((rc = split_new(&s->splits[s->n], kind, name, s->spec.follow && kind == SPLIT_FILE)) != 0)
+	if ((rc = split_new(&s->splits[s->n], kind, name, s->spec.follow && kind == SPLIT_FILE)) !=
+	    0)
 		return rc;
 	s->chans[s->n++] = (struct wm_chan){ .wm = WM_MIN };
 	s->wm.c = s->chans;
@@ -113,7 +114,8 @@ check_gen(const char *name)
 static int
 add_uri(struct source *s, const char *uri)
 {
-	static const char *const later[] = { "kafka://", "tcp://", "unix:", "http://", "https://", "exec:", "s3://" };
+	static const char *const later[] = { "kafka://", "tcp://", "unix:", "http://",
+					     "https://", "exec:",  "s3://" };
 	struct stat st;
 	unsigned before = s->n;
 	const char *colon = strstr(uri, "://");
@@ -128,11 +130,14 @@ add_uri(struct source *s, const char *uri)
 	if (strncmp(uri, "gen:", 4) == 0)
 		return (rc = check_gen(uri + 4)) != 0 ? rc : add_split(s, SPLIT_GEN, uri + 4);
 	if (colon != NULL && fio_stat(uri, &st) != 0)
-		return ferr(FERR_USAGE, "'%.*s://' is not a kind of source", (int)(colon - uri), uri);
+		return ferr(FERR_USAGE, "'%.*s://' is not a kind of source", (int)(colon - uri),
+			    uri);
 	if (paths_many(uri)) {
 		if ((rc = paths_each(uri, add_file, s)) != 0)
 			return rc;
-		return s->n == before && !s->spec.follow ? ferr(FERR_USAGE, "no file matches %s", uri) : 0;
+		return s->n == before && !s->spec.follow
+			   ? ferr(FERR_USAGE, "no file matches %s", uri)
+			   : 0;
 	}
 	if (fio_stat(uri, &st) != 0)
 		return ferr_sys(FERR_USAGE, "cannot read %s", uri);
@@ -146,9 +151,13 @@ add_uri(struct source *s, const char *uri)
 static int
 add_column(void *cookie, const char *piece, size_t n)
 {
-	static const struct { const char *name; enum val_type type; } types[] = {
-		{ "i64", VAL_I64 }, { "int", VAL_I64 }, { "f64", VAL_F64 }, { "float", VAL_F64 }, { "bool", VAL_BOOL },
-		{ "str", VAL_STR }, { "string", VAL_STR }, { "time", VAL_TIME }, { "json", VAL_JSON },
+	static const struct {
+		const char *name;
+		enum val_type type;
+	} types[] = {
+		{ "i64", VAL_I64 },    { "int", VAL_I64 },   { "f64", VAL_F64 },
+		{ "float", VAL_F64 },  { "bool", VAL_BOOL }, { "str", VAL_STR },
+		{ "string", VAL_STR }, { "time", VAL_TIME }, { "json", VAL_JSON },
 	};
 	static const char *const known[] = { "i64", "f64", "bool", "str", "time", "json" };
 	struct source *s = cookie;
@@ -171,8 +180,11 @@ add_column(void *cookie, const char *piece, size_t n)
 		}
 		if (type == VAL_ABSENT) {
 			near = near_word(word, known, 6);
-			return ferr(FERR_USAGE, "'%s' is not a type%s%s%s; i64, f64, bool, str, time and json are", word, near != NULL ? "; did you mean " : "",
-			    near != NULL ? near : "", near != NULL ? "?" : "");
+			return ferr(
+			    FERR_USAGE,
+			    "'%s' is not a type%s%s%s; i64, f64, bool, str, time and json are",
+			    word, near != NULL ? "; did you mean " : "", near != NULL ? near : "",
+			    near != NULL ? "?" : "");
 		}
 		n = (size_t)(colon - piece);
 	}
@@ -234,8 +246,10 @@ source_new(struct source **out, const struct source_spec *spec)
 	s->unseen = s->nfields;
 	if (rc == 0)
 		rc = source_clock_new(&s->clock, spec);
-	if (rc == 0 && spec->marks == MARKS_EACH && spec->time == TIME_NONE && s->n > 0 && s->splits[0]->kind != SPLIT_GEN)
-		rc = ferr(FERR_USAGE, "--watermark each needs event times; name their field with --time FIELD");
+	if (rc == 0 && spec->marks == MARKS_EACH && spec->time == TIME_NONE && s->n > 0 &&
+	    s->splits[0]->kind != SPLIT_GEN)
+		rc = ferr(FERR_USAGE,
+			  "--watermark each needs event times; name their field with --time FIELD");
 	if (rc != 0) {
 		source_free(s);
 		return rc;
@@ -314,19 +328,23 @@ mark(struct source *s, struct op *op, unsigned i)
 	sp->marked_at = op_now(op);
 	if (sp->max_ts == ROW_NOTIME)
 		return 0;
-	return tell(s, op, wm_mark(&s->wm, chan_of(s, i), source_clock_watermark(s->clock, sp, sp->max_ts)));
+	return tell(
+	    s, op,
+	    wm_mark(&s->wm, chan_of(s, i), source_clock_watermark(s->clock, sp, sp->max_ts)));
 }
 
 static int
-bad_record(struct source *s, struct op *op, const struct split *sp, uint64_t line, uint64_t col, const char *reason,
-    const void *text, size_t n)
+bad_record(struct source *s, struct op *op, const struct split *sp, uint64_t line, uint64_t col,
+	   const char *reason, const void *text, size_t n)
 {
 	struct buf at = BUF_INIT;
 	int rc;
 
 	(void)s;
-	if ((rc = buf_printf(&at, "%s:%" PRIu64 ":%" PRIu64, sp->kind == SPLIT_GEN ? "gen" : sp->name, line, col)) == 0)
-		rc = buf_cstr(&at) != NULL ? op_bad(op, (const char *)at.p, reason, text, n) : FERR_NOMEM;
+	if ((rc = buf_printf(&at, "%s:%" PRIu64 ":%" PRIu64,
+			     sp->kind == SPLIT_GEN ? "gen" : sp->name, line, col)) == 0)
+		rc = buf_cstr(&at) != NULL ? op_bad(op, (const char *)at.p, reason, text, n)
+					   : FERR_NOMEM;
 	buf_fini(&at);
 	return rc;
 }
@@ -335,7 +353,8 @@ bad_record(struct source *s, struct op *op, const struct split *sp, uint64_t lin
 static int
 add_place(struct source *s, const struct split *sp, size_t at)
 {
-	struct val file = val_text(VAL_STR, sp->name, strlen(sp->name)), offset = val_i64((int64_t)sp->offset), v;
+	struct val file = val_text(VAL_STR, sp->name, strlen(sp->name)),
+		   offset = val_i64((int64_t)sp->offset), v;
 	const uint8_t *row = s->out->p + at;
 	struct rowb w;
 	int rc;
@@ -405,8 +424,11 @@ take_row(struct source *s, struct op *op, struct split *sp, size_t at)
 static struct split_conf
 split_conf(const struct source *s, struct schema *schema)
 {
-	return (struct split_conf){ .format = s->spec.format, .schema = schema, .fields = s->fields,
-		.nfields = s->nfields, .hold = s->spec.hold };
+	return (struct split_conf){ .format = s->spec.format,
+				    .schema = schema,
+				    .fields = s->fields,
+				    .nfields = s->nfields,
+				    .hold = s->spec.hold };
 }
 
 /* The time of a split's first good record, so that it counts before it is read. */
@@ -431,7 +453,8 @@ peek(struct source *s, struct op *op, unsigned i)
 	while (rc == 0) {
 		if ((rc = split_next(sp, &s->tmp)) == FERR_DATA)
 			rc = 0;
-		else if (rc == 1 && source_clock_time(s->clock, sp, &scratch, s->tmp.p, &sp->first) == 0)
+		else if (rc == 1 &&
+			 source_clock_time(s->clock, sp, &scratch, s->tmp.p, &sp->first) == 0)
 			break;
 		else if (rc <= 0)
 			break;
@@ -439,7 +462,8 @@ peek(struct source *s, struct op *op, unsigned i)
 		rc = 0;
 	}
 	if (rc == 1 && sp->first != ROW_NOTIME)
-		rc = tell(s, op, wm_mark(&s->wm, i, source_clock_watermark(s->clock, sp, sp->first)));
+		rc = tell(s, op,
+			  wm_mark(&s->wm, i, source_clock_watermark(s->clock, sp, sp->first)));
 	if (rc == FERR_AGAIN || rc == FERR_DATA || rc == 1)
 		rc = 0;
 keep:
@@ -494,7 +518,8 @@ pick(struct source *s)
 		sp = s->splits[i];
 		if (sp->done)
 			continue;
-		if (s->spec.sequence || !s->timed) { /* one after the other; followed files never end */
+		if (s->spec.sequence ||
+		    !s->timed) { /* one after the other; followed files never end */
 			if (!sp->waiting || !sp->follow)
 				return sp->waiting ? NULL : sp;
 			continue;
@@ -502,7 +527,8 @@ pick(struct source *s)
 		wm = s->chans[i].wm;
 		if (sp->waiting || (!sp->read && s->nopen >= OPEN_MAX_SPLITS))
 			continue;
-		if (s->spec.max_drift != 0 && min != WM_MIN && wm > min && wm - min > s->spec.max_drift)
+		if (s->spec.max_drift != 0 && min != WM_MIN && wm > min &&
+		    wm - min > s->spec.max_drift)
 			continue;
 		if (best == NULL || wm < best_wm) {
 			best = sp;
@@ -521,11 +547,11 @@ mark_if_due(struct source *s, struct op *op, unsigned i)
 	int rc;
 
 	sp->since_mark++;
-	if (s->chans[chan_of(s, i)].idle && (rc = tell(s, op, wm_active(&s->wm, chan_of(s, i)))) != 0)
+	if (s->chans[chan_of(s, i)].idle &&
+	    (rc = tell(s, op, wm_active(&s->wm, chan_of(s, i)))) != 0)
 		return rc;
 	switch (s->spec.marks) {
-	case MARKS_EACH:
-		return mark(s, op, i);
+	case MARKS_EACH: return mark(s, op, i);
 	case MARKS_AUTO:
 		if (sp->since_mark >= BATCH && (!sp->live || sp->follow))
 			return mark(s, op, i);
@@ -533,8 +559,7 @@ mark_if_due(struct source *s, struct op *op, unsigned i)
 	case MARKS_FIELD:
 		rc = source_clock_mark(s->clock, sp, &s->schema, s->out->p + s->last_row, &wm);
 		return rc == 1 ? tell(s, op, wm_mark(&s->wm, chan_of(s, i), wm)) : rc;
-	default:
-		return 0;
+	default: return 0;
 	}
 }
 
@@ -563,7 +588,8 @@ read_batch(struct source *s, struct op *op)
 	while (s->left > 0 && rc == 1) {
 		at = s->last_row = s->out->n;
 		if ((rc = split_next(sp, s->out)) == FERR_DATA) {
-			rc = bad_record(s, op, sp, sp->bad.line, sp->bad.col, sp->bad.reason, sp->bad.text, sp->bad.n);
+			rc = bad_record(s, op, sp, sp->bad.line, sp->bad.col, sp->bad.reason,
+					sp->bad.text, sp->bad.n);
 			rc = rc == 0 ? 1 : rc;
 			continue;
 		}
@@ -608,16 +634,19 @@ watch_dirs(struct source *s)
 
 		if (!s->splits[i]->follow)
 			continue;
-		if ((dir = slash == NULL ? strdup(".") : strndup(name, (size_t)(slash - name) + 1)) == NULL)
+		if ((dir = slash == NULL ? strdup(".")
+					 : strndup(name, (size_t)(slash - name) + 1)) == NULL)
 			return ferr(FERR_NOMEM, "out of memory");
-		fio_inotify_add(s->inotify, dir, IN_MODIFY | IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE);
+		fio_inotify_add(s->inotify, dir,
+				IN_MODIFY | IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE);
 		free(dir);
 	}
 	for (int i = 0; i < s->spec.nuris; i++) {
 		size_t n = strlen(s->spec.uris[i]);
 
 		if (n > 0 && s->spec.uris[i][n - 1] == '/')
-			fio_inotify_add(s->inotify, s->spec.uris[i], IN_MODIFY | IN_CREATE | IN_MOVED_TO);
+			fio_inotify_add(s->inotify, s->spec.uris[i],
+					IN_MODIFY | IN_CREATE | IN_MOVED_TO);
 	}
 	return 0;
 }
@@ -733,12 +762,15 @@ source_start(void *self, struct op *op)
 
 	s->timed = s->spec.time != TIME_NONE;
 	for (unsigned i = 0; i < s->n; i++)
-		s->timed = s->timed || s->splits[i]->kind == SPLIT_GEN || s->spec.format == FMT_FRAMES;
-	if (s->spec.meta != NULL && ((rc = s->meta_file = add_meta(s, "file")) < 0 || (rc = s->meta_offset = add_meta(s, "offset")) < 0))
+		s->timed =
+		    s->timed || s->splits[i]->kind == SPLIT_GEN || s->spec.format == FMT_FRAMES;
+	if (s->spec.meta != NULL && ((rc = s->meta_file = add_meta(s, "file")) < 0 ||
+				     (rc = s->meta_offset = add_meta(s, "offset")) < 0))
 		return rc;
 	if (s->schema.n > 0 && (rc = op_set_schema(op, &s->schema)) != 0)
 		return rc;
-	for (unsigned i = 0; i < s->n && rc >= 0 && (s->n > 1 || s->spec.follow) && !s->spec.sequence; i++)
+	for (unsigned i = 0;
+	     i < s->n && rc >= 0 && (s->n > 1 || s->spec.follow) && !s->spec.sequence; i++)
 		rc = peek(s, op, i);
 	return rc < 0 ? rc : 0;
 }
@@ -794,7 +826,8 @@ source_produce(void *self, struct op *op)
 	return OP_MORE;
 }
 
-/* The name in the first file's first record that is nearest to one that never came; the caller's scratch keeps it. */
+/* The name in the first file's first record that is nearest to one that never came; the caller's
+ * scratch keeps it. */
 static const char *
 near_column(struct source *s, const char *name, struct schema *scratch)
 {
@@ -802,7 +835,8 @@ near_column(struct source *s, const char *name, struct schema *scratch)
 	struct split *sp;
 	int rc = FERR_USAGE;
 
-	if (s->n == 0 || s->splits[0]->kind != SPLIT_FILE || split_new(&sp, SPLIT_FILE, s->splits[0]->name, false) != 0)
+	if (s->n == 0 || s->splits[0]->kind != SPLIT_FILE ||
+	    split_new(&sp, SPLIT_FILE, s->splits[0]->name, false) != 0)
 		return NULL;
 	s->tmp.n = 0;
 	if (split_open(sp, &conf) == 0)
@@ -819,8 +853,8 @@ warn_unseen(struct source *s, struct op *op, const char *name)
 
 	schema_init(&scratch);
 	near = near_column(s, name, &scratch);
-	op_note(op, "field '%s' was never seen%s%s%s", name, near != NULL ? "; did you mean '" : "", near != NULL ? near : "",
-	    near != NULL ? "'?" : "");
+	op_note(op, "field '%s' was never seen%s%s%s", name, near != NULL ? "; did you mean '" : "",
+		near != NULL ? near : "", near != NULL ? "'?" : "");
 	schema_fini(&scratch);
 }
 

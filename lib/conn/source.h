@@ -1,8 +1,9 @@
 /*
  * source -- the class of fsource: splits in, rows and watermarks out.
  *
- * The split with the smallest watermark is read next, 1,000 records at a time; one that has not been read counts with its first record's
- * time, which is peeked.  Marks of `auto` fall after every 1,000 records of a split, on live input every 200 ms.
+ * The split with the smallest watermark is read next, 1,000 records at a time; one that has not
+ * been read counts with its first record's time, which is peeked.  Marks of `auto` fall after every
+ * 1,000 records of a split, on live input every 200 ms.
  */
 #ifndef CONN_SOURCE_H
 #define CONN_SOURCE_H
@@ -29,7 +30,10 @@ struct source_spec {
 	int64_t rate;	  /* records a second, 0: as fast as it goes */
 	int64_t limit;	  /* good records, -1: all */
 };
-#define SOURCE_SPEC_INIT { .out_of_order = -1, .limit = -1 }
+#define SOURCE_SPEC_INIT                        \
+	{                                       \
+		.out_of_order = -1, .limit = -1 \
+	}
 
 extern const struct opt source_options[]; /* conf: struct source_spec */
 extern const struct op_class source_class;

@@ -12,13 +12,44 @@ duration(int64_t *to, const char *arg)
 	return rc == 0 && *to < 0 ? ferr(FERR_USAGE, "%s is below 0", arg) : rc;
 }
 
-static int set_out_of_order(void *c, const char *a) { return duration(&((struct source_spec *)c)->out_of_order, a); }
-static int set_idle(void *c, const char *a) { return duration(&((struct source_spec *)c)->idle, a); }
-static int set_drift(void *c, const char *a) { return duration(&((struct source_spec *)c)->max_drift, a); }
-static int set_ahead(void *c, const char *a) { return duration(&((struct source_spec *)c)->max_ahead, a); }
-static int set_fields(void *c, const char *a) { ((struct source_spec *)c)->fields = a; return 0; }
-static int set_tz(void *c, const char *a) { ((struct source_spec *)c)->tz = a; return 0; }
-static int set_meta(void *c, const char *a) { ((struct source_spec *)c)->meta = a; return 0; }
+static int
+set_out_of_order(void *c, const char *a)
+{
+	return duration(&((struct source_spec *)c)->out_of_order, a);
+}
+static int
+set_idle(void *c, const char *a)
+{
+	return duration(&((struct source_spec *)c)->idle, a);
+}
+static int
+set_drift(void *c, const char *a)
+{
+	return duration(&((struct source_spec *)c)->max_drift, a);
+}
+static int
+set_ahead(void *c, const char *a)
+{
+	return duration(&((struct source_spec *)c)->max_ahead, a);
+}
+static int
+set_fields(void *c, const char *a)
+{
+	((struct source_spec *)c)->fields = a;
+	return 0;
+}
+static int
+set_tz(void *c, const char *a)
+{
+	((struct source_spec *)c)->tz = a;
+	return 0;
+}
+static int
+set_meta(void *c, const char *a)
+{
+	((struct source_spec *)c)->meta = a;
+	return 0;
+}
 
 static int
 set_follow(void *c, const char *a)
@@ -97,7 +128,8 @@ set_rate(void *c, const char *a)
 static int
 set_limit(void *c, const char *a)
 {
-	return unit_int(a, "the number of records", 0, INT64_MAX, &((struct source_spec *)c)->limit);
+	return unit_int(a, "the number of records", 0, INT64_MAX,
+			&((struct source_spec *)c)->limit);
 }
 
 static int
@@ -109,21 +141,32 @@ set_kafka(void *c, const char *a)
 }
 
 const struct opt source_options[] = {
-	{ "time", 0, "FIELD[:FORMAT]", "field with the event time (or: proc, the wall clock)", set_time, false },
-	{ "out-of-order", 0, "DUR", "records may come that much after younger ones (default 0s)", set_out_of_order, false },
-	{ "format", 0, "auto|json|csv|tsv|lines|raw|frames", "format of the input (default auto: by its content)", set_format, false },
-	{ "fields", 0, "LIST", "keep these columns, with types: 'user, amount:f64, at:time'", set_fields, false },
+	{ "time", 0, "FIELD[:FORMAT]", "field with the event time (or: proc, the wall clock)",
+	  set_time, false },
+	{ "out-of-order", 0, "DUR", "records may come that much after younger ones (default 0s)",
+	  set_out_of_order, false },
+	{ "format", 0, "auto|json|csv|tsv|lines|raw|frames",
+	  "format of the input (default auto: by its content)", set_format, false },
+	{ "fields", 0, "LIST", "keep these columns, with types: 'user, amount:f64, at:time'",
+	  set_fields, false },
 	{ "follow", 0, NULL, "wait for growth, rotation and new files", set_follow, false },
 	{ "limit", 0, "N", "end after N good records", set_limit, false },
 	{ "rate", 0, "N/s", "give at most N records a second", set_rate, false },
-	{ "sequence", 0, NULL, "read files one after the other, as one split", set_sequence, false },
+	{ "sequence", 0, NULL, "read files one after the other, as one split", set_sequence,
+	  false },
 	{ "tz", 0, "ZONE", "zone of times that name none (default UTC)", set_tz, false },
-	{ "watermark", 0, "auto|each|field:NAME|none", "when watermarks are given", set_watermark, false },
-	{ "meta", 0, "PREFIX", "add where a record came from, as fields PREFIXfile and PREFIXoffset", set_meta, false },
-	{ "max-ahead", 0, "DUR", "a record further in the future than the wall clock + DUR is bad", set_ahead, false },
-	{ "idle", 0, "DUR", "live input without records for DUR does not hold the watermark back", set_idle, false },
-	{ "max-drift", 0, "DUR", "a split that is further ahead of the others waits", set_drift, false },
-	{ "at-end", 0, "finish|hold", "hold: windows stay open for the next run", set_at_end, false },
+	{ "watermark", 0, "auto|each|field:NAME|none", "when watermarks are given", set_watermark,
+	  false },
+	{ "meta", 0, "PREFIX",
+	  "add where a record came from, as fields PREFIXfile and PREFIXoffset", set_meta, false },
+	{ "max-ahead", 0, "DUR", "a record further in the future than the wall clock + DUR is bad",
+	  set_ahead, false },
+	{ "idle", 0, "DUR", "live input without records for DUR does not hold the watermark back",
+	  set_idle, false },
+	{ "max-drift", 0, "DUR", "a split that is further ahead of the others waits", set_drift,
+	  false },
+	{ "at-end", 0, "finish|hold", "hold: windows stay open for the next run", set_at_end,
+	  false },
 	{ "from", 0, "earliest|latest|group|TIME", "where to begin in kafka://", set_kafka, false },
 	{ "until", 0, "end|TIME", "where to end in kafka://", set_kafka, false },
 	{ "option", 'X', "PROPERTY=VALUE", "pass a property to librdkafka", set_kafka, false },

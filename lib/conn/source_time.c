@@ -10,7 +10,7 @@
 /* A field that holds a time. */
 struct time_field {
 	struct expr *e;
-	bool plain;   /* one top-level field: number `i` in a schema of `n` fields */
+	bool plain; /* one top-level field: number `i` in a schema of `n` fields */
 	char *name;
 	const char *format; /* strptime's, or NULL */
 	const struct schema *of;
@@ -44,7 +44,8 @@ open_field(struct time_field *f, const char *spec, const char *option)
 	if (!expr_is_path(f->e, &last, &joined))
 		return ferr(FERR_USAGE, "%s: '%s' is not a field", option, spec);
 	if (f->format != NULL && !time_format_ok(f->format))
-		return ferr(FERR_USAGE, "%s: '%s' is not a format such as %%Y-%%m-%%d %%H:%%M:%%S", option, f->format);
+		return ferr(FERR_USAGE, "%s: '%s' is not a format such as %%Y-%%m-%%d %%H:%%M:%%S",
+			    option, f->format);
 	f->plain = strcmp(last, joined) == 0;
 	f->name = strdup(joined);
 	return f->name == NULL ? ferr(FERR_NOMEM, "out of memory") : 0;
@@ -116,7 +117,8 @@ get_field(struct time_field *f, const struct schema *s, const uint8_t *row, stru
 
 /* A value as a time. */
 static int
-as_time(const struct source_clock *c, const struct time_field *f, struct split *sp, struct val v, int64_t *ts)
+as_time(const struct source_clock *c, const struct time_field *f, struct split *sp, struct val v,
+	int64_t *ts)
 {
 	char q[QUOTE_MAX];
 	bool ok;
@@ -135,15 +137,21 @@ as_time(const struct source_clock *c, const struct time_field *f, struct split *
 			ok = time_parse(v.s, v.n, c->tz, &sp->times, ts);
 		if (ok)
 			return 0;
-		return ferr(FERR_DATA, "%s is not a time that --time %s%s%s can read", quote(v.s, v.n, q), f->name,
-		    f->format != NULL ? ":" : "", f->format != NULL ? f->format : "");
-	default: return ferr(FERR_DATA, "field '%s' holds a %s, not a time", f->name, val_type_name(v.t));
+		return ferr(FERR_DATA, "%s is not a time that --time %s%s%s can read",
+			    quote(v.s, v.n, q), f->name, f->format != NULL ? ":" : "",
+			    f->format != NULL ? f->format : "");
+	default:
+		return ferr(FERR_DATA, "field '%s' holds a %s, not a time", f->name,
+			    val_type_name(v.t));
 	}
-	return ok ? 0 : ferr(FERR_DATA, "field '%s' holds a number that is out of range for a time", f->name);
+	return ok ? 0
+		  : ferr(FERR_DATA, "field '%s' holds a number that is out of range for a time",
+			 f->name);
 }
 
 int
-source_clock_time(struct source_clock *c, struct split *sp, const struct schema *s, const uint8_t *row, int64_t *ts)
+source_clock_time(struct source_clock *c, struct split *sp, const struct schema *s,
+		  const uint8_t *row, int64_t *ts)
 {
 	struct val v;
 	const char *near;
@@ -164,18 +172,21 @@ source_clock_time(struct source_clock *c, struct split *sp, const struct schema 
 	if (val_is_null(&v)) {
 		near = c->time.plain && c->time.i < 0 ? schema_near(s, c->time.name) : NULL;
 		return ferr(FERR_DATA, "no event time: field '%s' is %s%s%s%s", c->time.name,
-		    v.t == VAL_ABSENT || c->time.i < 0 ? "missing" : "null", near != NULL ? "; did you mean '" : "",
-		    near != NULL ? near : "", near != NULL ? "'?" : "");
+			    v.t == VAL_ABSENT || c->time.i < 0 ? "missing" : "null",
+			    near != NULL ? "; did you mean '" : "", near != NULL ? near : "",
+			    near != NULL ? "'?" : "");
 	}
 	if ((rc = as_time(c, &c->time, sp, v, ts)) != 0)
 		return rc;
 	if (c->max_ahead != 0 && *ts > c->wall + c->max_ahead)
-		return ferr(FERR_DATA, "event time is further ahead of the clock than --max-ahead allows");
+		return ferr(FERR_DATA,
+			    "event time is further ahead of the clock than --max-ahead allows");
 	return 0;
 }
 
 int
-source_clock_mark(struct source_clock *c, struct split *sp, const struct schema *s, const uint8_t *row, int64_t *wm)
+source_clock_mark(struct source_clock *c, struct split *sp, const struct schema *s,
+		  const uint8_t *row, int64_t *wm)
 {
 	struct val v;
 	int rc;

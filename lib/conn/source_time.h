@@ -1,4 +1,5 @@
-/* source_time -- the event time of a source's records, and the watermark that follows from it (C1). */
+/* source_time -- the event time of a source's records, and the watermark that follows from it (C1).
+ */
 #ifndef CONN_SOURCE_TIME_H
 #define CONN_SOURCE_TIME_H
 
@@ -9,11 +10,15 @@ struct source_clock;
 int source_clock_new(struct source_clock **out, const struct source_spec *spec); /* FERR_USAGE */
 void source_clock_free(struct source_clock *c);
 
-/* Event time of a row of that schema, ROW_NOTIME when the source has none; FERR_DATA with its text. */
-int source_clock_time(struct source_clock *c, struct split *sp, const struct schema *s, const uint8_t *row, int64_t *ts);
+/* Event time of a row of that schema, ROW_NOTIME when the source has none; FERR_DATA with its text.
+ */
+int source_clock_time(struct source_clock *c, struct split *sp, const struct schema *s,
+		      const uint8_t *row, int64_t *ts);
 /* --watermark field: 1 and the mark that the row carries, 0 none, or FERR_DATA. */
-int source_clock_mark(struct source_clock *c, struct split *sp, const struct schema *s, const uint8_t *row, int64_t *wm);
+int source_clock_mark(struct source_clock *c, struct split *sp, const struct schema *s,
+		      const uint8_t *row, int64_t *wm);
 /* max - bound - 1, never an underflow. */
-int64_t source_clock_watermark(const struct source_clock *c, const struct split *sp, int64_t max_ts);
+int64_t source_clock_watermark(const struct source_clock *c, const struct split *sp,
+			       int64_t max_ts);
 
 #endif

@@ -37,7 +37,8 @@ split_new(struct split **out, enum split_kind kind, const char *name, bool follo
 {
 	struct split *s = calloc(1, sizeof(*s));
 
-	if (s == NULL || (s->in = calloc(1, sizeof(*s->in))) == NULL || (s->name = strdup(name)) == NULL) {
+	if (s == NULL || (s->in = calloc(1, sizeof(*s->in))) == NULL ||
+	    (s->name = strdup(name)) == NULL) {
 		split_free(s);
 		return ferr(FERR_NOMEM, "out of memory");
 	}
@@ -120,8 +121,9 @@ split_same_file(const struct split *s, const char *path)
 	off_t size;
 	struct stat st;
 
-	return s->open && s->in->file != NULL && file_identity(s->in->file, &dev, &ino, &size) == 0 &&
-	    fio_stat(path, &st) == 0 && st.st_dev == dev && st.st_ino == ino;
+	return s->open && s->in->file != NULL &&
+	       file_identity(s->in->file, &dev, &ino, &size) == 0 && fio_stat(path, &st) == 0 &&
+	       st.st_dev == dev && st.st_ino == ino;
 }
 
 /* ---- bytes ---- */
@@ -198,27 +200,33 @@ next_file(struct split *s)
 
 /* ---- text ---- */
 
-/* What the first bytes are, once there are enough of them: 1 known, 0 empty file, FERR_AGAIN, or an error. */
+/* What the first bytes are, once there are enough of them: 1 known, 0 empty file, FERR_AGAIN, or an
+ * error. */
 static int
 open_format(struct split *s)
 {
 	struct split_in *in = s->in;
-	struct fmt_conf c = { .kind = in->conf.format, .schema = in->conf.schema, .fields = in->conf.fields,
-		.nfields = in->conf.nfields };
+	struct fmt_conf c = { .kind = in->conf.format,
+			      .schema = in->conf.schema,
+			      .fields = in->conf.fields,
+			      .nfields = in->conf.nfields };
 	size_t n;
 	int rc;
 
 	while (in->b.n < FRAME_LINE_LEN && !in->eof) {
 		if ((rc = more(s)) < 0) {
-			if (rc == FERR_AGAIN && in->b.n > 0 && memcmp(in->b.p, FRAME_LINE, in->b.n < 7 ? in->b.n : 7) != 0)
+			if (rc == FERR_AGAIN && in->b.n > 0 &&
+			    memcmp(in->b.p, FRAME_LINE, in->b.n < 7 ? in->b.n : 7) != 0)
 				break;
 			return rc;
 		}
 	}
 	n = in->b.n < 9 ? in->b.n : 9;
-	if (c.kind == FMT_FRAMES || (c.kind == FMT_AUTO && n == 9 && memcmp(in->b.p, FRAME_LINE, 9) == 0)) {
+	if (c.kind == FMT_FRAMES ||
+	    (c.kind == FMT_AUTO && n == 9 && memcmp(in->b.p, FRAME_LINE, 9) == 0)) {
 		if (in->b.n < FRAME_LINE_LEN || memcmp(in->b.p, FRAME_LINE, 9) != 0)
-			return ferr(FERR_CORRUPT, "%s does not hold frames of this version", s->name);
+			return ferr(FERR_CORRUPT, "%s does not hold frames of this version",
+				    s->name);
 		in->at = FRAME_LINE_LEN;
 		in->frames = true;
 		return 1;
@@ -249,7 +257,8 @@ next_text(struct split *s, struct buf *out)
 
 	for (;;) {
 		p = in->b.p + in->at;
-		rc = fmt_read(in->reader, p, in->b.n - in->at, in->eof && !in->conf.hold, &used, out, &s->bad);
+		rc = fmt_read(in->reader, p, in->b.n - in->at, in->eof && !in->conf.hold, &used,
+			      out, &s->bad);
 		in->at += used;
 		if (rc == 1) {
 			note_place(s, p, used);
@@ -283,8 +292,9 @@ take_schema(struct split_in *in, const struct frame *f)
 		return ferr(FERR_NOMEM, "out of memory");
 	in->map = map;
 	for (unsigned i = 0; i < in->schema.n; i++) {
-		map[i] = (in->schema.f[i].flags & FIELD_HIDDEN) != 0 ? -1
-		    : schema_add(in->conf.schema, in->schema.f[i].name, in->schema.f[i].n);
+		map[i] = (in->schema.f[i].flags & FIELD_HIDDEN) != 0
+			     ? -1
+			     : schema_add(in->conf.schema, in->schema.f[i].name, in->schema.f[i].n);
 		if (map[i] < -1)
 			return map[i];
 	}
@@ -317,7 +327,8 @@ take_frame(struct split_in *in, const struct frame *f)
 		at = in->rows.n;
 		if ((rc = row_remap(r, in->conf.schema->n, in->map, &in->rows)) != 0)
 			return rc;
-		in->rows.p[at + 7] &= (uint8_t)~ROW_KEYED; /* the key of another pipeline means nothing here */
+		in->rows.p[at + 7] &=
+		    (uint8_t)~ROW_KEYED; /* the key of another pipeline means nothing here */
 		le64put(in->rows.p + at + 16, 0);
 	}
 	return 0;
@@ -355,7 +366,9 @@ next_frames(struct split *s, struct buf *out)
 			in->at += used;
 			rc = take_frame(in, &f);
 		} else if (rc == FERR_AGAIN && (rc = more(s)) == 0) {
-			rc = ferr(FERR_TRUNC, "%s breaks off: the stage that wrote it was killed or failed", s->name);
+			rc = ferr(FERR_TRUNC,
+				  "%s breaks off: the stage that wrote it was killed or failed",
+				  s->name);
 		}
 		if (rc < 0)
 			return rc == FERR_AGAIN ? rc : ferr_prefix(rc, "%s", s->name);

@@ -1,7 +1,8 @@
 /*
  * split -- a piece of a source that is read in order: a file, a pipe, a generator.  Row after row.
  *
- * Owner   split_new/split_free.  Rows are appended to the caller's buf under the schema given to split_open.
+ * Owner   split_new/split_free.  Rows are appended to the caller's buf under the schema given to
+ * split_open.
  */
 #ifndef CONN_SPLIT_H
 #define CONN_SPLIT_H
@@ -16,14 +17,14 @@ struct split {
 	enum split_kind kind;
 	char *name; /* path, "stdin", or what stands behind "gen:" */
 	bool open, done;
-	bool live;   /* comes when it comes: pipes, followed files */
+	bool live; /* comes when it comes: pipes, followed files */
 	bool follow;
 	bool waiting; /* had nothing the last time */
 	/* event time */
-	int64_t max_ts; /* greatest event time so far; ROW_NOTIME */
+	int64_t max_ts;	  /* greatest event time so far; ROW_NOTIME */
 	int64_t disorder; /* how far its own records are out of order, as far as it knows */
-	int64_t first;	/* of the first record, peeked before it is read; ROW_NOTIME: not known */
-	bool read;	/* reading has begun */
+	int64_t first;	  /* of the first record, peeked before it is read; ROW_NOTIME: not known */
+	bool read;	  /* reading has begun */
 	unsigned since_mark; /* records since the last watermark */
 	int64_t marked_at;   /* when that was, monotonic ns */
 	int64_t last_at;     /* when the last record came */
@@ -50,8 +51,8 @@ int split_open(struct split *s, const struct split_conf *conf);
 void split_close(struct split *s);
 
 /*
- * Append the next row to out: 1; 0 at the end (s->done); FERR_AGAIN when there is nothing now; FERR_DATA for a bad record
- * (s->bad; reading may go on); or another error.
+ * Append the next row to out: 1; 0 at the end (s->done); FERR_AGAIN when there is nothing now;
+ * FERR_DATA for a bad record (s->bad; reading may go on); or another error.
  */
 int split_next(struct split *s, struct buf *out);
 

@@ -61,7 +61,8 @@ open_zstd(struct unpack *u)
 	*(void **)&u->zstd_free = fio_symbol(lib, "ZSTD_freeDStream");
 	*(void **)&u->zstd_run = fio_symbol(lib, "ZSTD_decompressStream");
 	*(void **)&u->zstd_is_error = fio_symbol(lib, "ZSTD_isError");
-	if (create == NULL || u->zstd_free == NULL || u->zstd_run == NULL || u->zstd_is_error == NULL)
+	if (create == NULL || u->zstd_free == NULL || u->zstd_run == NULL ||
+	    u->zstd_is_error == NULL)
 		return ferr(FERR_USAGE, "libzstd.so.1 is of a version that does not fit");
 	return (u->zstd = create()) == NULL ? ferr(FERR_NOMEM, "out of memory") : 0;
 }
@@ -135,7 +136,8 @@ unpack_some(struct unpack *u, const uint8_t *p, size_t n, size_t *used, struct b
 {
 	if (buf_room(b, max) != 0)
 		return FERR_NOMEM;
-	return u->kind == UNPACK_GZIP ? some_gzip(u, p, n, used, b, max) : some_zstd(u, p, n, used, b, max);
+	return u->kind == UNPACK_GZIP ? some_gzip(u, p, n, used, b, max)
+				      : some_zstd(u, p, n, used, b, max);
 }
 
 int

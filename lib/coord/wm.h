@@ -1,10 +1,12 @@
 /*
- * wm -- combining the watermarks of several channels (C16).  Pure state machine: marks in, marks out.
+ * wm -- combining the watermarks of several channels (C16).  Pure state machine: marks in, marks
+ * out.
  *
- * Per channel a regress is ignored.  The output is the minimum over the channels that are active and caught up, and is told
- * only when it grows.  A channel that comes back from idle behind the output is left out of the minimum until
- * it has caught up.  When the last active channel goes idle and it held the output, the maximum over all channels is told first, then
- * idleness; while a channel is idle its watermarks are ignored. 
+ * Per channel a regress is ignored.  The output is the minimum over the channels that are active
+ * and caught up, and is told only when it grows.  A channel that comes back from idle behind the
+ * output is left out of the minimum until it has caught up.  When the last active channel goes idle
+ * and it held the output, the maximum over all channels is told first, then idleness; while a
+ * channel is idle its watermarks are ignored.
  */
 #ifndef COORD_WM_H
 #define COORD_WM_H

@@ -1,7 +1,8 @@
 /*
  * ev -- waiting: descriptors, a deadline, and signals as events.
  *
- * A round: ev_begin, ev_watch what matters now, ev_wait.  Signals (INT, TERM, HUP) are counted, no handler does work.
+ * A round: ev_begin, ev_watch what matters now, ev_wait.  Signals (INT, TERM, HUP) are counted, no
+ * handler does work.
  */
 #ifndef EV_EV_H
 #define EV_EV_H

@@ -54,12 +54,13 @@ const char *aggs_field(const struct aggs *a, unsigned i);
  * borrowed. */
 const char *aggs_signature(const struct aggs *a);
 
-size_t aggs_size(const struct aggs *a);	   /* bytes of a block, a multiple of 8 */
-bool aggs_plain(const struct aggs *a);	   /* blocks hold no heap: aggs_fini may be skipped */
+size_t aggs_size(const struct aggs *a); /* bytes of a block, a multiple of 8 */
+bool aggs_plain(const struct aggs *a);	/* blocks hold no heap: aggs_fini may be skipped */
 
 /*
- * Rows are numbered as they are evaluated, and first, last, collect and top keep those numbers, so that blocks can be merged
- * in any order and still tell the order of arrival.  The count is state: it goes on after a restore.
+ * Rows are numbered as they are evaluated, and first, last, collect and top keep those numbers, so
+ * that blocks can be merged in any order and still tell the order of arrival.  The count is state:
+ * it goes on after a restore.
  */
 uint64_t aggs_arrivals(const struct aggs *a);
 void aggs_set_arrivals(struct aggs *a, uint64_t n);

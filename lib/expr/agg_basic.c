@@ -1,10 +1,12 @@
 /*
  * agg_basic -- the aggregates that need a few words only: count, any, all, sum, avg, stddev.
  *
- * What is counted in integers is exact, so rows and blocks can be taken back.  A sum keeps its i64 part in 128 bits, which no
- * stream can overflow, and the f64 values that allow it as a 128-bit multiple of 2^-80: that covers numbers such as amounts and
- * degrees from about 4e-9 to 4e13 to their last bit, so their sum is exact, whatever the order, and can be taken back too.  The other
- * f64 values go to Neumaier's sum and error, which can be taken back only as a whole.  stddev is Welford's, merged as Chan et al. have it.
+ * What is counted in integers is exact, so rows and blocks can be taken back.  A sum keeps its i64
+ * part in 128 bits, which no stream can overflow, and the f64 values that allow it as a 128-bit
+ * multiple of 2^-80: that covers numbers such as amounts and degrees from about 4e-9 to 4e13 to
+ * their last bit, so their sum is exact, whatever the order, and can be taken back too.  The other
+ * f64 values go to Neumaier's sum and error, which can be taken back only as a whole.  stddev is
+ * Welford's, merged as Chan et al. have it.
  */
 #include "expr/agg_internal.h"
 
@@ -267,7 +269,7 @@ typedef __int128 wide __attribute__((aligned(8))); /* blocks are aligned to 8 */
 
 #define WIDE_MAX ((wide)1 << 126) /* what no stream reaches */
 
-#define FIXED_BITS 80		     /* behind the point */
+#define FIXED_BITS 80 /* behind the point */
 #define FIXED_MAX ((wide)1 << 126)
 
 struct sum {
@@ -480,7 +482,8 @@ sum_f64(const struct sum *s)
 	double f = s->f, err = s->err, hi = (double)s->i;
 	wide most = FIXED_MAX >> (FIXED_BITS + 1);
 
-	if (!s->rough && s->i < most && s->i > -most && s->fixed < FIXED_MAX / 2 && s->fixed > -FIXED_MAX / 2)
+	if (!s->rough && s->i < most && s->i > -most && s->fixed < FIXED_MAX / 2 &&
+	    s->fixed > -FIXED_MAX / 2)
 		return from_fixed((s->i * ((wide)1 << FIXED_BITS)) + s->fixed);
 	add_f64(&f, &err, from_fixed(s->fixed));
 	add_f64(&f, &err, hi);
@@ -538,7 +541,8 @@ sum_encode(const struct agg *a, const void *acc, struct buf *out)
 		return rc;
 	if (s->nf == 0)
 		return 0;
-	if ((rc = buf_putc(out, (uint8_t)s->rough)) != 0 || (rc = buf_put(out, &s->fixed, sizeof(s->fixed))) != 0)
+	if ((rc = buf_putc(out, (uint8_t)s->rough)) != 0 ||
+	    (rc = buf_put(out, &s->fixed, sizeof(s->fixed))) != 0)
 		return rc;
 	return s->rough ? agg_put_f64s(out, (double[]){ s->f, s->err }, 2) : 0;
 }
@@ -566,7 +570,8 @@ sum_decode(struct agg *a, void *acc, struct agg_cur *c)
 	}
 	if (s->nf == 0)
 		return 0;
-	if (!agg_get_bytes(c, 1, &p) || (s->rough = *p) > 1 || !agg_get_bytes(c, sizeof(s->fixed), &p))
+	if (!agg_get_bytes(c, 1, &p) || (s->rough = *p) > 1 ||
+	    !agg_get_bytes(c, sizeof(s->fixed), &p))
 		return FERR_CORRUPT;
 	memcpy(&s->fixed, p, sizeof(s->fixed));
 	if (s->fixed >= FIXED_MAX || s->fixed <= -FIXED_MAX)

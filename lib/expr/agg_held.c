@@ -165,7 +165,8 @@ static int
 arrival_may_unmerge(const struct agg *a, const void *acc, const void *other)
 {
 	(void)a;
-	return ((const struct held *)acc)->seq != ((const struct held *)other)->seq ? 0 : FERR_AGAIN;
+	return ((const struct held *)acc)->seq != ((const struct held *)other)->seq ? 0
+										    : FERR_AGAIN;
 }
 
 /* A value that is not the extremum goes without a trace; of the extremum we do not know what is

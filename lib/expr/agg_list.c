@@ -7,8 +7,8 @@
 #include "base/text.h"
 
 /*
- * collect: the array's text but for its last bracket, which result() puts behind it; and of each element its number
- * by arrival and where it ends, so that two lists can be merged in that order.
+ * collect: the array's text but for its last bracket, which result() puts behind it; and of each
+ * element its number by arrival and where it ends, so that two lists can be merged in that order.
  */
 
 struct elem {
@@ -386,8 +386,7 @@ top_encode(const struct agg *a, const void *acc, struct buf *out)
 		const struct entry *e = t->e[i];
 
 		if ((rc = val_pack(&e->by, out)) != 0 || (rc = agg_put_uint(out, e->seq)) != 0 ||
-		    (rc = agg_put_uint(out, e->n)) != 0 ||
-		    (rc = buf_put(out, e->text, e->n)) != 0)
+		    (rc = agg_put_uint(out, e->n)) != 0 || (rc = buf_put(out, e->text, e->n)) != 0)
 			return rc;
 	}
 	return 0;

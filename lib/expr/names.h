@@ -1,7 +1,8 @@
 /*
  * names -- lists of field names on the command line: `user, .card, ."odd name"`.
  *
- * Where only a field can stand the dot is optional.  Names are of top-level fields; a path such as .a.b is refused here.
+ * Where only a field can stand the dot is optional.  Names are of top-level fields; a path such as
+ * .a.b is refused here.
  */
 #ifndef EXPR_NAMES_H
 #define EXPR_NAMES_H

@@ -19,13 +19,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#define RETRY(call)                                                                                \
-	({                                                                                         \
-		__typeof__(call) r_;                                                               \
-		do {                                                                               \
-			r_ = (call);                                                               \
-		} while (r_ == -1 && errno == EINTR);                                              \
-		r_;                                                                                \
+#define RETRY(call)                                   \
+	({                                            \
+		__typeof__(call) r_;                  \
+		do {                                  \
+			r_ = (call);                  \
+		} while (r_ == -1 && errno == EINTR); \
+		r_;                                   \
 	})
 
 #ifdef FIO_TEST
@@ -39,7 +39,10 @@ fault(int fd, size_t n)
 
 	if (mode == -1) {
 		e = getenv("FFAULT");
-		mode = e == NULL ? 0 : strcmp(e, "short") == 0 ? 1 : strcmp(e, "eagain") == 0 ? 2 : 0;
+		mode = e == NULL		  ? 0
+		       : strcmp(e, "short") == 0  ? 1
+		       : strcmp(e, "eagain") == 0 ? 2
+						  : 0;
 	}
 	if (mode == 1)
 		return n < 1 ? n : 1;
@@ -47,14 +50,14 @@ fault(int fd, size_t n)
 		return 0;
 	return n;
 }
-#define FAULT(fd, n)                                                                               \
-	do {                                                                                       \
-		size_t was_ = (n);                                                                 \
-		(n) = fault(fd, n);                                                                \
-		if ((n) == 0 && was_ != 0) {                                                       \
-			errno = EAGAIN;                                                            \
-			return -1;                                                                 \
-		}                                                                                  \
+#define FAULT(fd, n)                         \
+	do {                                 \
+		size_t was_ = (n);           \
+		(n) = fault(fd, n);          \
+		if ((n) == 0 && was_ != 0) { \
+			errno = EAGAIN;      \
+			return -1;           \
+		}                            \
 	} while (0)
 #else
 #define FAULT(fd, n) ((void)0)
@@ -428,8 +431,8 @@ fio_library(const char *soname, const char *package)
 	void *lib = dlopen(soname, RTLD_NOW | RTLD_LOCAL);
 
 	if (lib == NULL)
-		ferr(FERR_USAGE, "%s is needed here and is not installed; apt-get install %s", soname,
-		    package);
+		ferr(FERR_USAGE, "%s is needed here and is not installed; apt-get install %s",
+		     soname, package);
 	return lib;
 }
 

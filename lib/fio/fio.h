@@ -33,14 +33,16 @@ int fio_fstat(int fd, struct stat *st);
 int fio_stat(const char *path, struct stat *st);
 int fio_fdatasync(int fd);
 int fio_fsync(int fd);
-int fio_rename_noreplace(int dirfd, const char *from, const char *to); /* EEXIST when `to` is there */
+int fio_rename_noreplace(int dirfd, const char *from,
+			 const char *to); /* EEXIST when `to` is there */
 int fio_unlinkat(int dirfd, const char *path);
-int fio_mkdir(const char *path);			 /* one level, 0777; EEXIST is no error when it is a directory */
+int fio_mkdir(const char *path); /* one level, 0777; EEXIST is no error when it is a directory */
 DIR *fio_opendir(const char *path);
 struct dirent *fio_readdir(DIR *d); /* NULL at the end (errno 0) or on error */
 int fio_closedir(DIR *d);
 
-/* Call fn with each path that matches the shell pattern, sorted; stops at the first non-zero result and returns it. */
+/* Call fn with each path that matches the shell pattern, sorted; stops at the first non-zero result
+ * and returns it. */
 int fio_glob(const char *pattern, int (*fn)(void *cookie, const char *path), void *cookie);
 
 /* Write all of p[0..n) to a blocking descriptor: 0 or -1. */
@@ -48,20 +50,24 @@ int fio_write_all(int fd, const void *p, size_t n);
 /* Append a whole (small) file to out: 0, or FERR_IO / FERR_LIMIT with its text. */
 int fio_slurp(const char *path, size_t max, struct buf *out);
 
-/* Pipes.  Make a descriptor of our own for the same pipe or FIFO that does not block, so that others who share fd are left alone; -1 when it cannot be. */
+/* Pipes.  Make a descriptor of our own for the same pipe or FIFO that does not block, so that
+ * others who share fd are left alone; -1 when it cannot be. */
 int fio_reopen_nonblock(int fd, bool write);
 /* Ask for a larger kernel buffer; a refusal is no error.  Returns the size it has. */
 int fio_pipe_size(int fd, int bytes);
 /*
- * Lending pages to a pipe (vmsplice) instead of copying them is safe only when the reader copies them out with read(2), and does not pass
- * them on with splice(2) or tee(2) as cat and pv may.  So a reader that promises this marks the anonymous pipe with the sticky bit, and the
- * writer looks for the mark.
+ * Lending pages to a pipe (vmsplice) instead of copying them is safe only when the reader copies
+ * them out with read(2), and does not pass them on with splice(2) or tee(2) as cat and pv may.  So
+ * a reader that promises this marks the anonymous pipe with the sticky bit, and the writer looks
+ * for the mark.
  */
 void fio_pipe_promise(int fd);
 bool fio_pipe_promised(int fd);
-/* Lend whole pages: the memory must not change until `size of the pipe / page size` more pages have been taken. Never blocks. */
+/* Lend whole pages: the memory must not change until `size of the pipe / page size` more pages have
+ * been taken. Never blocks. */
 ssize_t fio_pipe_lend(int fd, const void *p, size_t n);
-/* Zeroed memory; large pieces come on huge pages where the kernel has them, which spares TLB misses.  NULL without memory. */
+/* Zeroed memory; large pieces come on huge pages where the kernel has them, which spares TLB
+ * misses.  NULL without memory. */
 void *fio_memory(size_t n);
 void fio_memory_free(void *p);
 void *fio_pages(size_t n); /* page-aligned zeroed memory, or NULL */
@@ -72,8 +78,8 @@ unsigned fio_tty_width(int fd);
 /* Waiting. */
 int fio_poll(struct pollfd *fds, nfds_t n, int timeout_ms);
 bool fio_readable(int fd); /* would a read not wait? */
-int fio_signalfd(void);		  /* blocks SIGINT, SIGTERM, SIGHUP; ignores SIGPIPE, SIGXFSZ; -1 on error */
-int fio_signal_next(int fd);	  /* next pending signal number, 0 if none */
+int fio_signalfd(void); /* blocks SIGINT, SIGTERM, SIGHUP; ignores SIGPIPE, SIGXFSZ; -1 on error */
+int fio_signal_next(int fd); /* next pending signal number, 0 if none */
 int fio_inotify(void);
 int fio_inotify_add(int fd, const char *path, uint32_t mask);
 void fio_drain(int fd); /* read away what is there (inotify) */
@@ -84,7 +90,8 @@ int64_t fio_mono_ns(void);
 int fio_random(void *p, size_t n);
 const char *fio_env(const char *name);
 
-/* A library that is loaded when it is first needed; NULL with ferr text (FERR_USAGE, names the Debian package). */
+/* A library that is loaded when it is first needed; NULL with ferr text (FERR_USAGE, names the
+ * Debian package). */
 void *fio_library(const char *soname, const char *package);
 void *fio_symbol(void *lib, const char *name);
 

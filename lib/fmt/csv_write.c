@@ -115,8 +115,9 @@ put_value(struct csv_writer *w, const struct val *v, struct buf *out)
 }
 
 /*
- * Fix the columns and write the header.  The columns are those that the first row knows, not those that have come
- * to the schema since: which rows share a frame depends on timing, the output must not.
+ * Fix the columns and write the header.  The columns are those that the first row knows, not those
+ * that have come to the schema since: which rows share a frame depends on timing, the output must
+ * not.
  */
 static int
 begin(struct csv_writer *w, const struct schema *s, unsigned n, struct buf *out)

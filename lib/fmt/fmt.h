@@ -2,18 +2,19 @@
  * fmt -- text formats behind one interface: records from bytes, bytes from records.  Pure.
  *
  * Reading: feed bytes, get at most one row a call.
- *	json   one object a line (NDJSON), or the elements of one array; a BOM is skipped; blank lines too
- *	csv    RFC 4180 with a header line (quotes, doubled quotes, line breaks in quotes, LF or CRLF)
+ *	json   one object a line (NDJSON), or the elements of one array; a BOM is skipped; blank
+ *lines too csv    RFC 4180 with a header line (quotes, doubled quotes, line breaks in quotes, LF or
+ *CRLF)
  *	tsv    tabs, a header line, escapes \t \n \r \\
  *	lines  each line is the field `line` (str; must be UTF-8), its end (LF or CRLF) cut off
  *	raw    each line is the field `line` as bytes
- * A cell is null when it is empty (`str` columns: the empty string), text when it was in quotes, else a VAL_CELL.
- * A header that cannot be used (a column that is kept has no name, or that of another) is a bad record, and so is
- * each one behind it.
- * Quotes inside of an unquoted cell are text.  raw keeps the CR, lines, csv and tsv take CRLF as one line end.
+ * A cell is null when it is empty (`str` columns: the empty string), text when it was in quotes,
+ *else a VAL_CELL. A header that cannot be used (a column that is kept has no name, or that of
+ *another) is a bad record, and so is each one behind it. Quotes inside of an unquoted cell are
+ *text.  raw keeps the CR, lines, csv and tsv take CRLF as one line end.
  *
- * Writing: json (NDJSON), csv, tsv (columns are the visible fields at the first row), raw (the field `line`, or the only
- * field, as it is), table.
+ * Writing: json (NDJSON), csv, tsv (columns are the visible fields at the first row), raw (the
+ *field `line`, or the only field, as it is), table.
  */
 #ifndef FMT_FMT_H
 #define FMT_FMT_H
@@ -33,17 +34,18 @@ struct fmt_field {
 };
 
 struct fmt_conf {
-	enum fmt_kind kind; /* not AUTO, FRAMES, TABLE */
-	struct schema *schema; /* names are appended here; outlives the reader */
+	enum fmt_kind kind;		/* not AUTO, FRAMES, TABLE */
+	struct schema *schema;		/* names are appended here; outlives the reader */
 	const struct fmt_field *fields; /* --fields, already in the schema; NULL: all */
 	unsigned nfields;
 };
 
 struct fmt_bad {
-	uint64_t line;	 /* from 1: where the fault is */
-	uint64_t col;	 /* byte column from 1 */
+	uint64_t line; /* from 1: where the fault is */
+	uint64_t col;  /* byte column from 1 */
 	char reason[256];
-	const uint8_t *text; /* the record's bytes without line end (borrowed from the input; may be cut at 64 KiB) */
+	const uint8_t *text; /* the record's bytes without line end (borrowed from the input; may be
+				cut at 64 KiB) */
 	size_t n;
 };
 
@@ -52,30 +54,32 @@ int fmt_reader_new(struct fmt_reader **out, const struct fmt_conf *conf);
 void fmt_reader_free(struct fmt_reader *r);
 
 /*
- * Read on at p[0..n); eof tells that nothing follows p[n).  BUF_SLACK bytes behind n must be readable.
- * Returns
- *	1            one row was appended to out; *used bytes belong to it (and to blanks before it)
- *	0            *used bytes went by without a record (a header, blank line, the end of an array)
- *	FERR_AGAIN   more bytes are needed (*used bytes may be dropped; only when !eof)
+ * Read on at p[0..n); eof tells that nothing follows p[n).  BUF_SLACK bytes behind n must be
+ *readable. Returns 1            one row was appended to out; *used bytes belong to it (and to
+ *blanks before it) 0            *used bytes went by without a record (a header, blank line, the end
+ *of an array) FERR_AGAIN   more bytes are needed (*used bytes may be dropped; only when !eof)
  *	FERR_DATA    a bad record: *bad tells; *used bytes cover it, reading may go on behind them
- *	FERR_LIMIT   as FERR_DATA: a record longer than FMT_RECORD_MAX; the rest of the record is skipped in later calls without a word
- *	FERR_NOMEM
- * What was not used comes again at the head of the next call, unchanged (it may have moved).
- * With n == 0 and eof: 0 at a clean end, FERR_DATA for an unclosed quote or array.
- * Rows have time ROW_NOTIME and kind +I.  Line numbers count from fmt_reader_new.
+ *	FERR_LIMIT   as FERR_DATA: a record longer than FMT_RECORD_MAX; the rest of the record is
+ *skipped in later calls without a word FERR_NOMEM What was not used comes again at the head of the
+ *next call, unchanged (it may have moved). With n == 0 and eof: 0 at a clean end, FERR_DATA for an
+ *unclosed quote or array. Rows have time ROW_NOTIME and kind +I.  Line numbers count from
+ *fmt_reader_new.
  */
-int fmt_read(struct fmt_reader *r, const uint8_t *p, size_t n, bool eof, size_t *used, struct buf *out, struct fmt_bad *bad);
+int fmt_read(struct fmt_reader *r, const uint8_t *p, size_t n, bool eof, size_t *used,
+	     struct buf *out, struct fmt_bad *bad);
 
 /* Line of the record that the last fmt_read returned (1 or FERR_DATA). */
 uint64_t fmt_reader_line(const struct fmt_reader *r);
 /*
- * Start in the middle, at a place that fmt_read has stopped at: set the line number (before or behind the header), and
- * give csv and tsv the header (a first record) from the beginning of the file, which is not counted in lines then.
- * JSON: a text that goes on with ',' or ']' is taken for the rest of an array.
+ * Start in the middle, at a place that fmt_read has stopped at: set the line number (before or
+ * behind the header), and give csv and tsv the header (a first record) from the beginning of the
+ * file, which is not counted in lines then. JSON: a text that goes on with ',' or ']' is taken for
+ * the rest of an array.
  */
 void fmt_reader_set_line(struct fmt_reader *r, uint64_t line);
 
-/* What the first bytes of a text look like: FMT_JSON ('{' or '[' after blanks and BOM), else FMT_CSV. */
+/* What the first bytes of a text look like: FMT_JSON ('{' or '[' after blanks and BOM), else
+ * FMT_CSV. */
 enum fmt_kind fmt_sniff(const uint8_t *p, size_t n);
 /* "json" -> FMT_JSON ...; FMT_AUTO for "auto"; -1 unknown. */
 int fmt_by_name(const char *name);
@@ -93,10 +97,12 @@ struct fmt_write_conf {
 };
 int fmt_writer_new(struct fmt_writer **out, const struct fmt_write_conf *conf);
 void fmt_writer_free(struct fmt_writer *w);
-/* Append one row with its line end.  FERR_DATA: a new column after the header (text names --fields). */
+/* Append one row with its line end.  FERR_DATA: a new column after the header (text names
+ * --fields). */
 int fmt_write(struct fmt_writer *w, const struct schema *s, const uint8_t *row, struct buf *out);
 /*
- * What is held back (the table's last rows).  At the end of the stream give the schema: CSV of no rows then still has a header.  NULL: only a pause.
+ * What is held back (the table's last rows).  At the end of the stream give the schema: CSV of no
+ * rows then still has a header.  NULL: only a pause.
  */
 int fmt_write_end(struct fmt_writer *w, const struct schema *s, struct buf *out);
 

@@ -32,7 +32,8 @@
 #define FRAME_AIM (32u << 10) /* bytes of a full DATA frame, header included */
 #define FRAME_VERSION 1
 #define FRAME_LINE_LEN 64
-extern const char FRAME_LINE[FRAME_LINE_LEN + 1]; /* "#fjord 1 binary frames; to read them add: | fsink -" padded with blanks, LF last */
+extern const char FRAME_LINE[FRAME_LINE_LEN + 1]; /* "#fjord 1 binary frames; to read them add: |
+						     fsink -" padded with blanks, LF last */
 
 enum frame_kind {
 	FRAME_HELLO = 1,

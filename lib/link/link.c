@@ -130,7 +130,8 @@ lends(struct link_out *l)
 
 	if (l->ring != NULL)
 		return true;
-	if (l->kind != LINK_PIPE_ || !l->nonblock || !fio_pipe_promised(l->fd) || (size = fio_pipe_size(l->fd, 0)) <= 0)
+	if (l->kind != LINK_PIPE_ || !l->nonblock || !fio_pipe_promised(l->fd) ||
+	    (size = fio_pipe_size(l->fd, 0)) <= 0)
 		return false;
 	/* In the pipe, waiting, the lease, and what is skipped when the ring begins anew. */
 	l->ring_size = (size_t)size + LINK_PIECES * (LINK_LEND_MAX / 4 + PAGE) + 2 * LINK_LEND_MAX;
@@ -144,7 +145,9 @@ link_out_lease(struct link_out *l, struct buf *b)
 		return false;
 	if (l->ring_at + LINK_LEND_MAX > l->ring_size)
 		l->ring_at = 0;
-	*b = (struct buf){ .p = l->ring + l->ring_at, .cap = LINK_LEND_MAX - BUF_SLACK, .lent = true };
+	*b = (struct buf){ .p = l->ring + l->ring_at,
+			   .cap = LINK_LEND_MAX - BUF_SLACK,
+			   .lent = true };
 	return true;
 }
 
@@ -152,7 +155,8 @@ link_out_lease(struct link_out *l, struct buf *b)
 static bool
 keep(struct link_out *l, size_t n)
 {
-	if (l->npieces == LINK_PIECES || l->in_pieces + n > LINK_PIECES * LINK_LEND_MAX / 4 || l->q.n > 0)
+	if (l->npieces == LINK_PIECES || l->in_pieces + n > LINK_PIECES * LINK_LEND_MAX / 4 ||
+	    l->q.n > 0)
 		return false;
 	l->piece[(l->first + l->npieces++) % LINK_PIECES] = (struct link_piece){ l->ring_at, n };
 	l->in_pieces += n;

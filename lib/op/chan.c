@@ -95,9 +95,12 @@ take_data(struct op *op, struct chan *c, const struct frame *f)
 		len = end - r >= (ptrdiff_t)ROW_MARK ? row_len(r) : 0;
 		if (len < ROW_MARK || len > (size_t)(end - r) || !row_check(r, len))
 			return ferr(FERR_CORRUPT, "frame %" PRIu64 " holds a row that is not sound",
-			    f->seq);
+				    f->seq);
 		if (row_n(r) > c->schema.n)
-			return ferr(FERR_CORRUPT, "frame %" PRIu64 " holds a row with more fields than the schema", f->seq);
+			return ferr(FERR_CORRUPT,
+				    "frame %" PRIu64
+				    " holds a row with more fields than the schema",
+				    f->seq);
 		if (row_kind(r) != ROW_WATERMARK)
 			rows++;
 		else if ((rc = add_mark(c, r)) != 0)
@@ -105,7 +108,7 @@ take_data(struct op *op, struct chan *c, const struct frame *f)
 	}
 	if (rows != f->count)
 		return ferr(FERR_CORRUPT, "frame %" PRIu64 " says %u rows and has %u", f->seq,
-		    f->count, rows);
+			    f->count, rows);
 	return begin_rows(op, c, p, f->n);
 }
 
@@ -147,7 +150,8 @@ take_schema(struct op *op, struct chan *c, const struct frame *f)
 	int rc;
 
 	schema_init(&s);
-	if ((rc = schema_decode(&s, f->payload, f->n)) == 0 && c->schema_known && !schema_extends(&s, &c->schema))
+	if ((rc = schema_decode(&s, f->payload, f->n)) == 0 && c->schema_known &&
+	    !schema_extends(&s, &c->schema))
 		rc = ferr(FERR_CORRUPT, "a schema changed in mid-stream");
 	if (rc == 0)
 		rc = schema_copy(&c->schema, &s);
@@ -168,23 +172,18 @@ take_control(struct op *op, struct chan *c, const struct frame *f)
 		c->greeted = true;
 		rc = op_greet(op);
 		break;
-	case FRAME_SCHEMA:
-		rc = take_schema(op, c, f);
-		break;
+	case FRAME_SCHEMA: rc = take_schema(op, c, f); break;
 	case FRAME_IDLE:
-	case FRAME_ACTIVE:
-		rc = op_take_idle(op, c, f->kind == FRAME_IDLE);
-		break;
+	case FRAME_ACTIVE: rc = op_take_idle(op, c, f->kind == FRAME_IDLE); break;
 	case FRAME_END:
 		rc = end_decode(&c->why, f->payload, f->n);
 		c->state = CHAN_LAST;
 		break;
-	case FRAME_CREDIT:
-		rc = ferr(FERR_CORRUPT, "a CREDIT frame on a one-way edge");
-		break;
+	case FRAME_CREDIT: rc = ferr(FERR_CORRUPT, "a CREDIT frame on a one-way edge"); break;
 	default:
 		if (!op->cls->marks)
-			rc = ferr(FERR_NOTYET, "a barrier came; checkpoints are not yet there in this version");
+			rc = ferr(FERR_NOTYET,
+				  "a barrier came; checkpoints are not yet there in this version");
 		break;
 	}
 	if (rc == 0 && op->cls->marks)
@@ -207,7 +206,7 @@ take_frame(struct op *op, struct chan *c)
 		return rc;
 	if (f.seq != c->seq)
 		return ferr(FERR_CORRUPT, "frame %" PRIu64 " follows frame %" PRIu64, f.seq,
-		    c->seq - 1);
+			    c->seq - 1);
 	if ((c->seq == 0) != (f.kind == FRAME_HELLO))
 		return ferr(FERR_CORRUPT, "HELLO must be the first frame");
 	c->seq++;
@@ -223,12 +222,14 @@ take_frame(struct op *op, struct chan *c)
 	return 1;
 }
 
-/* Behind END there is the end of the stream and nothing else: two streams in a row would lose the second. */
+/* Behind END there is the end of the stream and nothing else: two streams in a row would lose the
+ * second. */
 static int
 take_end(struct chan *c)
 {
 	if (c->link.at < c->link.b.n)
-		return ferr(FERR_CORRUPT, "bytes follow the end of the stream; streams cannot be joined with cat, name their files to fsource");
+		return ferr(FERR_CORRUPT, "bytes follow the end of the stream; streams cannot be "
+					  "joined with cat, name their files to fsource");
 	c->state = CHAN_DONE;
 	return 1;
 }
@@ -270,12 +271,14 @@ take_text(struct op *op, struct chan *c)
 	bool any = false;
 
 	if (c->fault != 0)
-		return ferr(c->fault, "%s", c->fault_text != NULL ? c->fault_text : "out of memory");
+		return ferr(c->fault, "%s",
+			    c->fault_text != NULL ? c->fault_text : "out of memory");
 	c->rows.n = 0;
 	while (c->rows.n < FRAME_AIM && rc != FERR_AGAIN) {
 		if (l->at == l->b.n && l->eof && !any)
 			break;
-		rc = fmt_read(c->reader, l->b.p + l->at, l->b.n - l->at, l->eof, &used, &c->rows, &bad);
+		rc = fmt_read(c->reader, l->b.p + l->at, l->b.n - l->at, l->eof, &used, &c->rows,
+			      &bad);
 		l->at += used;
 		any = any || rc >= 0;
 		if (rc == FERR_NOMEM)
@@ -286,7 +289,8 @@ take_text(struct op *op, struct chan *c)
 			if ((c->fault = op_bad(op, at, bad.reason, bad.text, bad.n)) != 0) {
 				if (c->rows.n == 0)
 					return c->fault;
-				c->fault_text = strdup(ferr_text()); /* what was good before goes out first */
+				c->fault_text =
+				    strdup(ferr_text()); /* what was good before goes out first */
 				break;
 			}
 		}
@@ -341,7 +345,8 @@ sniff(struct op *op, struct chan *c)
 	int rc;
 
 	if (n == 0 && l->eof)
-		return ferr(FERR_TRUNC, "no byte at all on the input: the stage before failed to start");
+		return ferr(FERR_TRUNC,
+			    "no byte at all on the input: the stage before failed to start");
 	if (!l->eof && blank(l->b.p, l->b.n))
 		return 0;
 	if (memcmp(l->b.p, MAGIC, n) != 0 || (l->eof && l->b.n < FRAME_LINE_LEN)) {
@@ -351,8 +356,8 @@ sniff(struct op *op, struct chan *c)
 	if (l->b.n < FRAME_LINE_LEN)
 		return 0;
 	if (memcmp(l->b.p, FRAME_LINE, MAGIC_LEN + 2) != 0)
-		return ferr(FERR_CORRUPT, "the input is a fjord stream of another version: %.*s", 16,
-		    (const char *)l->b.p);
+		return ferr(FERR_CORRUPT, "the input is a fjord stream of another version: %.*s",
+			    16, (const char *)l->b.p);
 	l->at = FRAME_LINE_LEN;
 	c->state = CHAN_FRAMES;
 	return 1;
@@ -377,7 +382,9 @@ step(struct op *op, struct chan *c)
 		if (rc != 0)
 			return rc;
 		if (c->link.eof)
-			return ferr(FERR_TRUNC, "the input broke off: the stage before it was killed or failed");
+			return ferr(
+			    FERR_TRUNC,
+			    "the input broke off: the stage before it was killed or failed");
 	}
 	if (c->link.dry) {
 		c->link.dry = false;

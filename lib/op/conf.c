@@ -9,7 +9,9 @@ set_on_bad(void *conf, const char *arg)
 {
 	struct op_conf *c = conf;
 
-	c->on_bad = strcmp(arg, "fail") == 0 ? BAD_FAIL : strcmp(arg, "skip") == 0 ? BAD_SKIP : BAD_PATH;
+	c->on_bad = strcmp(arg, "fail") == 0   ? BAD_FAIL
+		    : strcmp(arg, "skip") == 0 ? BAD_SKIP
+					       : BAD_PATH;
 	c->bad_path = arg;
 	return arg[0] == '\0' ? ferr(FERR_USAGE, "needs fail, skip or a path") : 0;
 }
@@ -100,10 +102,12 @@ set_out(void *conf, const char *arg)
 }
 
 const struct opt op_options[] = {
-	{ "on-bad", 0, "fail|skip|PATH", "what to do with records that cannot be read or computed", set_on_bad, true },
+	{ "on-bad", 0, "fail|skip|PATH", "what to do with records that cannot be read or computed",
+	  set_on_bad, true },
 	{ "name", 0, "UID", "name of this stage in messages and state", set_name, true },
 	{ "mem", 0, "SIZE", "memory for keyed state (default 1GiB)", set_mem, true },
-	{ "state", 0, "DIR", "store of an exactly-once pipeline (default $FSTATE)", set_state, true },
+	{ "state", 0, "DIR", "store of an exactly-once pipeline (default $FSTATE)", set_state,
+	  true },
 	{ "local", 0, "DIR", "where local state lies", set_local, true },
 	{ "parallel", 'p', "N", "subtasks; acted on by fcoord only", set_parallel, true },
 	{ "at", 0, "HOST,...", "hosts; acted on by fcoord only", set_at, true },
@@ -114,6 +118,7 @@ const struct opt op_options[] = {
 };
 
 const struct opt op_out_options[] = {
-	{ "out", 'o', "json|csv|tsv|frames", "format of the output (default: frames, a table on a terminal)", set_out, true },
+	{ "out", 'o', "json|csv|tsv|frames",
+	  "format of the output (default: frames, a table on a terminal)", set_out, true },
 	OPT_END,
 };

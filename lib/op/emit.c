@@ -157,8 +157,10 @@ op_bad(struct op *op, const char *at, const char *reason, const void *text, size
 
 	op->nbad++;
 	if (op->conf.on_bad == BAD_FAIL)
-		return ferr(FERR_DATA, "%s: %s\n  %s\n  to go on without such records: --on-bad skip, or --on-bad FILE to keep them",
-		    at, reason, quote(text, n, q));
+		return ferr(FERR_DATA,
+			    "%s: %s\n  %s\n  to go on without such records: --on-bad skip, or "
+			    "--on-bad FILE to keep them",
+			    at, reason, quote(text, n, q));
 	if (op->conf.on_bad == BAD_SKIP)
 		return 0;
 	if (s->schema.n == 0) {
@@ -227,7 +229,8 @@ op_side_open(struct op *op, struct op_side **out, const char *path)
 	bool pipe;
 	int fd, rc;
 
-	/* A FIFO is opened for both directions' sake only when it is there; a file is appended to. */
+	/* A FIFO is opened for both directions' sake only when it is there; a file is appended to.
+	 */
 	pipe = fio_stat(path, &st) == 0 && (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode));
 	if ((fd = fio_open(path, pipe ? O_WRONLY : O_WRONLY | O_CREAT | O_APPEND, 0666)) == -1)
 		return ferr_sys(FERR_USAGE, "cannot write %s", path);
@@ -322,6 +325,7 @@ op_warn_unseen(struct op *op, const struct schema *s, const char *field)
 	if (schema_find(s, field, strlen(field)) >= 0)
 		return;
 	near = schema_near(s, field);
-	op_note(op, "field '%s' was never seen%s%s%s", field, near != NULL ? "; did you mean '" : "",
-	    near != NULL ? near : "", near != NULL ? "'?" : "");
+	op_note(op, "field '%s' was never seen%s%s%s", field,
+		near != NULL ? "; did you mean '" : "", near != NULL ? near : "",
+		near != NULL ? "'?" : "");
 }

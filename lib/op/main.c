@@ -9,12 +9,14 @@
 #define HELP_SERVED 1
 
 int
-op_main_begin(struct op_main *m, const struct cmd *cmd, const struct opt_table *tables, size_t ntables,
-    const struct op_conf *conf, int argc, char **argv)
+op_main_begin(struct op_main *m, const struct cmd *cmd, const struct opt_table *tables,
+	      size_t ntables, const struct op_conf *conf, int argc, char **argv)
 {
 	int rc;
 
-	*m = (struct op_main){ .cmd = cmd, .conf = conf, .argv = argv, .argc = argc, .nwords = argc };
+	*m = (struct op_main){
+		.cmd = cmd, .conf = conf, .argv = argv, .argc = argc, .nwords = argc
+	};
 	if ((m->words = calloc((size_t)argc + 1, sizeof(*m->words))) == NULL)
 		return ferr(FERR_NOMEM, "out of memory");
 	memcpy(m->words, argv, (size_t)argc * sizeof(*argv));
@@ -25,7 +27,8 @@ op_main_begin(struct op_main *m, const struct cmd *cmd, const struct opt_table *
 	if ((rc = opt_parse(cmd, tables, ntables, &m->argc, m->argv)) != 0)
 		return rc;
 	if (conf->stateful || fio_env("FSTATE") != NULL)
-		return ferr(FERR_NOTYET, "exactly-once in a plain shell (FSTATE, --state) is not yet there; unset it to run without state");
+		return ferr(FERR_NOTYET, "exactly-once in a plain shell (FSTATE, --state) is not "
+					 "yet there; unset it to run without state");
 	return 0;
 }
 

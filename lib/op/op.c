@@ -30,9 +30,9 @@ open_outputs(struct op *op, const struct op_wires *w)
 			fmt.kind = fio_isatty(fd) ? FMT_TABLE : FMT_FRAMES;
 		fmt.width = fmt.kind == FMT_TABLE ? fio_tty_width(fd) : 0;
 		fmt.color = op->conf.color == 1 ||
-		    (op->conf.color == -1 && fio_isatty(fd) && fio_env("NO_COLOR") == NULL);
+			    (op->conf.color == -1 && fio_isatty(fd) && fio_env("NO_COLOR") == NULL);
 		if ((rc = out_open(&op->out[op->nout], fd, &op->out_schema,
-			 fmt.kind == FMT_FRAMES ? NULL : &fmt)) != 0)
+				   fmt.kind == FMT_FRAMES ? NULL : &fmt)) != 0)
 			return rc;
 	}
 	return 0;
@@ -56,7 +56,7 @@ open_inputs(struct op *op, const struct op_wires *w)
 
 int
 op_open(struct op **out, const struct op_conf *conf, const struct op_class *cls, void *self,
-    const struct op_wires *w, char **argv, int argc)
+	const struct op_wires *w, char **argv, int argc)
 {
 	struct op *op;
 	int rc;
@@ -118,7 +118,8 @@ op_close(struct op *op)
 
 /* ---- what inputs tell ---- */
 
-/* HELLO goes out once every input has said its own: it carries their run ids and stages, then ours. */
+/* HELLO goes out once every input has said its own: it carries their run ids and stages, then ours.
+ */
 int
 op_greet(struct op *op)
 {
@@ -152,7 +153,8 @@ op_greet(struct op *op)
 	return rc;
 }
 
-/* The number under which the operator knows field i of a channel: by name, hidden ones by their place in the key. */
+/* The number under which the operator knows field i of a channel: by name, hidden ones by their
+ * place in the key. */
 static int
 unify_field(struct op *op, const struct schema *s, unsigned i)
 {
@@ -188,7 +190,8 @@ unify(struct op *op, struct chan *c)
 		for (unsigned i = 0; i < s->nkey; i++)
 			op->schema.key[i] = (uint16_t)map[s->key[i]];
 	}
-	same_key = op->schema.keyed == s->keyed && op->schema.groups == s->groups && op->schema.nkey == s->nkey;
+	same_key = op->schema.keyed == s->keyed && op->schema.groups == s->groups &&
+		   op->schema.nkey == s->nkey;
 	for (unsigned i = 0; i < s->nkey && same_key; i++)
 		same_key = op->schema.key[i] == map[s->key[i]];
 	if (!same_key)
@@ -376,7 +379,8 @@ finish_input(struct op *op)
 	return rc;
 }
 
-/* One piece of input: 1 done something, 0 nothing to do now, or an error.  Inputs whose watermark is behind go first. */
+/* One piece of input: 1 done something, 0 nothing to do now, or an error.  Inputs whose watermark
+ * is behind go first. */
 static int
 step_inputs(struct op *op)
 {
@@ -388,8 +392,8 @@ step_inputs(struct op *op)
 	for (unsigned i = 1; i < op->nin; i++) {
 		unsigned k = (begin + i) % op->nin;
 
-		if (op->in[k].state != CHAN_DONE &&
-		    (op->in[first].state == CHAN_DONE || op->wm_chans[k].wm < op->wm_chans[first].wm))
+		if (op->in[k].state != CHAN_DONE && (op->in[first].state == CHAN_DONE ||
+						     op->wm_chans[k].wm < op->wm_chans[first].wm))
 			first = k;
 	}
 	for (unsigned i = 0; i < op->nin; i++) {
@@ -400,7 +404,8 @@ step_inputs(struct op *op)
 			continue;
 		}
 		if (!op->greeted && c->greeted)
-			continue; /* nothing goes out before our HELLO, which waits for those of all inputs */
+			continue; /* nothing goes out before our HELLO, which waits for those of all
+				     inputs */
 		if ((rc = chan_step(op, c)) != 0)
 			return rc;
 	}
@@ -450,7 +455,8 @@ step(struct op *op)
 	return op->cls->source ? step_source(op) : step_inputs(op);
 }
 
-/* Signals: a source is asked to end, a text input ends, frames end by themselves; the second signal ends us now. */
+/* Signals: a source is asked to end, a text input ends, frames end by themselves; the second signal
+ * ends us now. */
 static bool
 signalled(struct op *op)
 {
@@ -473,7 +479,8 @@ wait_for(struct op *op, bool full, bool look)
 	for (unsigned i = 0; i < op->nin && !full; i++) {
 		if (!op->greeted && op->in[i].greeted)
 			continue;
-		if (op->in[i].state != CHAN_DONE && (rc = ev_watch(&op->ev, op->in[i].link.fd, POLLIN)) != 0)
+		if (op->in[i].state != CHAN_DONE &&
+		    (rc = ev_watch(&op->ev, op->in[i].link.fd, POLLIN)) != 0)
 			return rc;
 	}
 	for (unsigned i = 0; i < op->nwait && !full; i++) {
@@ -579,8 +586,10 @@ op_run(struct op *op, int *signal)
 	if (rc == FERR_DATA || rc == FERR_LOST)
 		rc = send_rest(op, rc);
 	if (op->nbad > 0 && rc != FERR_DATA) /* said even with -q */
-		fprintf(stderr, "%s: %llu bad records %s%s\n", op->cls->name, (unsigned long long)op->nbad,
-		    op->conf.on_bad == BAD_SKIP ? "skipped" : "written to ", op->conf.on_bad == BAD_SKIP ? "" : op->conf.bad_path);
+		fprintf(stderr, "%s: %llu bad records %s%s\n", op->cls->name,
+			(unsigned long long)op->nbad,
+			op->conf.on_bad == BAD_SKIP ? "skipped" : "written to ",
+			op->conf.on_bad == BAD_SKIP ? "" : op->conf.bad_path);
 	/* Filters that read frames finish what they have, and end as if nothing had happened. */
 	if (op->ev.signals > 1 || (op->ev.signals == 1 && (op->cls->source || op_text_in(op))))
 		*signal = op->ev.signal;

@@ -1,15 +1,18 @@
 /*
- * op -- the runtime of every filter: the loop, inputs and outputs, watermarks, ends, signals, bad records.
+ * op -- the runtime of every filter: the loop, inputs and outputs, watermarks, ends, signals, bad
+ * records.
  *
- * A command is an option table, a class of callbacks and op_run.  The class sees batches of rows and watermarks and
- * emits rows; it keeps what it knows in lib/state.
+ * A command is an option table, a class of callbacks and op_run.  The class sees batches of rows
+ * and watermarks and emits rows; it keeps what it knows in lib/state.
  *
- * How a record travels: bytes -> channel (frames checked, or text read into rows) -> on_rows -> op_emit_* -> an
- * output's current frame -> sealed when it is full, when the next read would wait, 5 ms or 64 input frames
- * after its first row -> link.  A watermark is a mark row in the same frames: everything it caused leaves before it (C4).
+ * How a record travels: bytes -> channel (frames checked, or text read into rows) -> on_rows ->
+ * op_emit_* -> an output's current frame -> sealed when it is full, when the next read would wait,
+ * 5 ms or 64 input frames after its first row -> link.  A watermark is a mark row in the same
+ * frames: everything it caused leaves before it (C4).
  *
- * Emitting never blocks.  A class that may emit much asks op_full() and stops; on_rows leaves *p at the first row it has not
- * taken; on_watermark and resume return FERR_AGAIN and are called again through resume.
+ * Emitting never blocks.  A class that may emit much asks op_full() and stops; on_rows leaves *p at
+ * the first row it has not taken; on_watermark and resume return FERR_AGAIN and are called again
+ * through resume.
  *
  * Errors  callbacks return 0 or a negative FERR_ with its text; the runtime ends with it.
  */
@@ -39,34 +42,41 @@ struct op_conf {
 	int color; /* 1 always, 0 never, -1 auto */
 	const char *name;
 	int64_t parallel; /* -p */
-	bool supervised; /* an option that only fcoord acts on was given */
-	bool stateful;	 /* --state was given */
+	bool supervised;  /* an option that only fcoord acts on was given */
+	bool stateful;	  /* --state was given */
 };
-#define OP_CONF_INIT { .mem = 1 << 30, .color = -1, .parallel = 1 }
+#define OP_CONF_INIT                                       \
+	{                                                  \
+		.mem = 1 << 30, .color = -1, .parallel = 1 \
+	}
 extern const struct opt op_options[];	  /* conf: struct op_conf */
 extern const struct opt op_out_options[]; /* -o; conf: struct op_conf */
 
 struct op_class {
 	const char *name;
-	bool source;  /* no input: produce is called instead of on_rows */
-	bool marks;   /* on_mark is called for every frame that is not DATA, and for watermarks */
+	bool source; /* no input: produce is called instead of on_rows */
+	bool marks;  /* on_mark is called for every frame that is not DATA, and for watermarks */
 	int (*start)(void *self, struct op *op);
-	/* The input's schema is new or has grown; without this callback rows go out under the schema they came with. */
+	/* The input's schema is new or has grown; without this callback rows go out under the
+	 * schema they came with. */
 	int (*on_schema)(void *self, struct op *op);
-	/* Rows [*p, end) came in; take them, or as many as op_full() allows, and move *p.  May change them in place. */
+	/* Rows [*p, end) came in; take them, or as many as op_full() allows, and move *p.  May
+	 * change them in place. */
 	int (*on_rows)(void *self, struct op *op, uint8_t **p, uint8_t *end);
 	int (*on_watermark)(void *self, struct op *op, int64_t wm);
 	int (*resume)(void *self, struct op *op);
 	int (*on_tick)(void *self, struct op *op); /* the time of op_wake_at has come */
 	int (*produce)(void *self, struct op *op); /* OP_MORE, OP_WAIT, OP_END, or an error */
-	int (*on_mark)(void *self, struct op *op, const struct frame *f, int64_t wm); /* f NULL: a watermark */
-	int (*on_end)(void *self, struct op *op);  /* the input ended well; FERR_AGAIN: more through resume */
+	int (*on_mark)(void *self, struct op *op, const struct frame *f,
+		       int64_t wm); /* f NULL: a watermark */
+	int (*on_end)(void *self,
+		      struct op *op); /* the input ended well; FERR_AGAIN: more through resume */
 };
 enum { OP_MORE = 1, OP_WAIT = 2, OP_END = 3 };
 
 /*
- * Open with inputs fds[0..nin) (none for a source) and main outputs outs[0..nout).  With several outputs keyed rows
- * go by key group, others in turn, marks to all.  Descriptors are taken over.
+ * Open with inputs fds[0..nin) (none for a source) and main outputs outs[0..nout).  With several
+ * outputs keyed rows go by key group, others in turn, marks to all.  Descriptors are taken over.
  */
 struct op_wires {
 	const int *in;
@@ -77,14 +87,14 @@ struct op_wires {
 extern const struct op_wires OP_STDIO, OP_STDOUT, OP_STDIN; /* a filter, a source, a sink */
 
 int op_open(struct op **out, const struct op_conf *conf, const struct op_class *cls, void *self,
-    const struct op_wires *w, char **argv, int argc);
+	    const struct op_wires *w, char **argv, int argc);
 /* Run to the end: 0, or an error.  *signal gets the signal that ended it, else 0. */
 int op_run(struct op *op, int *signal);
 void op_close(struct op *op);
 
 /*
- * The frame of a command's main: begin parses the options (operands are m->argv[1..m->argc) then), run opens and
- * runs the operator, end prints the one message of rc and gives the exit status.
+ * The frame of a command's main: begin parses the options (operands are m->argv[1..m->argc) then),
+ * run opens and runs the operator, end prints the one message of rc and gives the exit status.
  */
 struct op_main {
 	const struct cmd *cmd;
@@ -95,17 +105,18 @@ struct op_main {
 	int argc;
 	int signal;
 };
-int op_main_begin(struct op_main *m, const struct cmd *cmd, const struct opt_table *tables, size_t ntables,
-    const struct op_conf *conf, int argc, char **argv);
-int op_main_run(struct op_main *m, const struct op_class *cls, void *self, const struct op_wires *w);
+int op_main_begin(struct op_main *m, const struct cmd *cmd, const struct opt_table *tables,
+		  size_t ntables, const struct op_conf *conf, int argc, char **argv);
+int op_main_run(struct op_main *m, const struct op_class *cls, void *self,
+		const struct op_wires *w);
 int op_main_end(struct op_main *m, int rc);
 
 /* ---- what classes use ---- */
 
 const struct op_conf *op_conf(const struct op *op);
 const struct schema *op_schema(const struct op *op); /* of the rows that on_rows sees */
-bool op_stopping(const struct op *op);	 /* a signal asked to end (sources) */
-bool op_text_in(const struct op *op);	 /* the input is text, not frames */
+bool op_stopping(const struct op *op);		     /* a signal asked to end (sources) */
+bool op_text_in(const struct op *op);		     /* the input is text, not frames */
 
 /* Set the schema of what is emitted; copied; rows emitted before keep theirs. */
 int op_set_schema(struct op *op, const struct schema *s);
@@ -117,7 +128,8 @@ bool op_full(const struct op *op);
 int op_forward(struct op *op, const uint8_t *p, const uint8_t *end);
 /* Several outputs: every one gets every row. */
 void op_broadcast(struct op *op);
-/* Append rows right to the output's buffer (of several outputs: to a scratch), then tell how many. */
+/* Append rows right to the output's buffer (of several outputs: to a scratch), then tell how many.
+ */
 struct buf *op_rows_buf(struct op *op);
 int op_rows_done(struct op *op, size_t at, unsigned rows); /* rows stand at [at, buf->n) */
 /* Sources: tell the watermark, idleness. */
@@ -126,7 +138,8 @@ int op_emit_idle(struct op *op, bool idle);
 /* Write bytes between rows into a text output (fcat). */
 int op_emit_text(struct op *op, const void *p, size_t n);
 
-/* A bad record.  at: "file:line:col"; text: the record as it came.  0: skipped or put aside; else FERR_DATA. */
+/* A bad record.  at: "file:line:col"; text: the record as it came.  0: skipped or put aside; else
+ * FERR_DATA. */
 int op_bad(struct op *op, const char *at, const char *reason, const void *text, size_t n);
 /* The same for a row of the current input. */
 int op_bad_row(struct op *op, const uint8_t *row, const char *reason);
@@ -136,8 +149,8 @@ int op_side_open(struct op *op, struct op_side **out, const char *path);
 int op_side_row(struct op *op, struct op_side *s, const struct schema *schema, const uint8_t *row);
 
 /*
- * When produce returns OP_WAIT, wait for these descriptors (cleared after each wait), and until the deadline
- * (monotonic ns; cleared likewise).  Others: on_tick at the deadline.
+ * When produce returns OP_WAIT, wait for these descriptors (cleared after each wait), and until the
+ * deadline (monotonic ns; cleared likewise).  Others: on_tick at the deadline.
  */
 int op_wait_fd(struct op *op, int fd);
 void op_wake_at(struct op *op, int64_t mono_ns);

@@ -14,7 +14,8 @@
 struct out {
 	struct link_out link;
 	bool open;
-	const char *side; /* its path, borrowed: the reader of a side leaving is a failure, not an end */
+	const char
+	    *side; /* its path, borrowed: the reader of a side leaving is a failure, not an end */
 	bool text;
 	struct fmt_write_conf fmt;
 	struct fmt_writer *writer;
@@ -71,17 +72,17 @@ struct chan {
 	enum chan_state state;
 	bool greeted; /* HELLO came, or the input is text */
 	uint64_t seq;
-	struct schema schema;	/* as this channel numbers its fields */
+	struct schema schema; /* as this channel numbers its fields */
 	bool schema_known;
-	int *map;		/* to the operator's schema; NULL: the same */
+	int *map; /* to the operator's schema; NULL: the same */
 	struct hello hello;
 	struct fmt_reader *reader; /* text */
-	int fault;		   /* text: a bad record that ends the stream once the rows before it are out */
+	int fault; /* text: a bad record that ends the stream once the rows before it are out */
 	char *fault_text;
-	struct buf rows;	   /* rows read from text */
-	struct buf mapped;	   /* rows under the operator's schema */
-	uint8_t *row, *end;	   /* not delivered yet */
-	uint8_t **marks;	   /* watermark marks in [row, end) */
+	struct buf rows;    /* rows read from text */
+	struct buf mapped;  /* rows under the operator's schema */
+	uint8_t *row, *end; /* not delivered yet */
+	uint8_t **marks;    /* watermark marks in [row, end) */
 	unsigned nmarks, imark, capmarks;
 	uint8_t *run;	/* rows of the run being delivered begin here */
 	uint64_t count; /* rows before the run */
@@ -115,9 +116,9 @@ struct op {
 	struct buf row;		  /* a row on its way to one of several outputs */
 	struct wm wm;
 	struct wm_chan *wm_chans;
-	bool pending;	      /* the class has more to emit: call resume */
-	enum op_after after;  /* ... and then do this */
-	struct wm_out told;   /* watermark events to be forwarded after that */
+	bool pending;	     /* the class has more to emit: call resume */
+	enum op_after after; /* ... and then do this */
+	struct wm_out told;  /* watermark events to be forwarded after that */
 	bool ending, ended;
 	enum end_reason why;
 	int64_t now;	 /* monotonic ns, read once a turn */

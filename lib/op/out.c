@@ -6,7 +6,8 @@
 static int
 left(const struct out *o, int rc)
 {
-	return rc == FERR_CLOSED && o->side != NULL ? ferr(FERR_IO, "%s: its reader left", o->side) : rc;
+	return rc == FERR_CLOSED && o->side != NULL ? ferr(FERR_IO, "%s: its reader left", o->side)
+						    : rc;
 }
 
 static int
@@ -27,7 +28,8 @@ reset(struct out *o)
 {
 	struct buf b;
 
-	if (!o->text && (o->cur.lent || o->cur.n >= LINK_LEND_MIN) && link_out_lease(&o->link, &b)) {
+	if (!o->text && (o->cur.lent || o->cur.n >= LINK_LEND_MIN) &&
+	    link_out_lease(&o->link, &b)) {
 		buf_fini(&o->cur);
 		o->cur = b;
 	}
@@ -76,8 +78,7 @@ out_hello(struct out *o, const struct hello *h)
 
 	if (o->text)
 		return 0;
-	if ((rc = put_bytes(o, FRAME_LINE, FRAME_LINE_LEN)) == 0 &&
-	    (rc = hello_encode(h, &b)) == 0)
+	if ((rc = put_bytes(o, FRAME_LINE, FRAME_LINE_LEN)) == 0 && (rc = hello_encode(h, &b)) == 0)
 		rc = out_control(o, FRAME_HELLO, b.p, b.n);
 	buf_fini(&b);
 	return rc;
@@ -116,8 +117,8 @@ print_rows(struct out *o)
 		return rc;
 	o->held = o->fmt.kind == FMT_TABLE;
 	o->txt.n = 0;
-	for (const uint8_t *r = o->cur.p + FRAME_HDR, *end = o->cur.p + o->cur.n; r < end && rc == 0;
-	     r += row_len(r)) {
+	for (const uint8_t *r = o->cur.p + FRAME_HDR, *end = o->cur.p + o->cur.n;
+	     r < end && rc == 0; r += row_len(r)) {
 		if (row_kind(r) != ROW_WATERMARK)
 			rc = fmt_write(o->writer, o->schema, r, &o->txt);
 	}
@@ -139,7 +140,7 @@ out_seal(struct out *o)
 			rc = put_schema(o);
 		if (rc == 0 && o->cur.n > FRAME_HDR) {
 			frame_seal(o->cur.p, FRAME_DATA, (uint32_t)(o->cur.n - FRAME_HDR), o->rows,
-			    o->seq++);
+				   o->seq++);
 			rc = put_bytes(o, o->cur.p, o->cur.n);
 		}
 	}
@@ -216,7 +217,8 @@ release(struct out *o, const struct schema *at_end)
 
 	o->held = false;
 	o->txt.n = 0;
-	if ((rc = open_writer(o)) == 0 && (rc = fmt_write_end(o->writer, at_end, &o->txt)) == 0 && o->txt.n > 0)
+	if ((rc = open_writer(o)) == 0 && (rc = fmt_write_end(o->writer, at_end, &o->txt)) == 0 &&
+	    o->txt.n > 0)
 		rc = put_bytes(o, o->txt.p, o->txt.n);
 	return rc;
 }

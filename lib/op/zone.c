@@ -18,7 +18,8 @@ zone_load(struct tz **out, const char *name)
 	    (rc = fio_slurp((const char *)path.p, ZONE_MAX, &b)) == 0)
 		rc = tz_new(out, b.p, b.n);
 	if (rc != 0 && rc != FERR_NOMEM)
-		rc = ferr(FERR_USAGE, "'%s' is not a time zone that this machine knows (package tzdata)", name);
+		rc = ferr(FERR_USAGE,
+			  "'%s' is not a time zone that this machine knows (package tzdata)", name);
 	buf_fini(&path);
 	buf_fini(&b);
 	return rc;

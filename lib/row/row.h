@@ -7,9 +7,8 @@
  *	 7  u8   flags
  *	 8  i64  event time, ms (ROW_NOTIME: none)
  *	16  u64  key hash (0 unless ROW_KEYED)
- *	24  n x 8 bytes  slots: bool, i64, f64, time inline; else u32 offset from row start, u32 length
- *	    n x 1 byte   type tags (enum val_type)
- *	    the variable parts, padding
+ *	24  n x 8 bytes  slots: bool, i64, f64, time inline; else u32 offset from row start, u32
+ *length n x 1 byte   type tags (enum val_type) the variable parts, padding
  *
  * A watermark mark is the first 16 bytes alone, n = 0.  Full rules: fframe(5).
  *
@@ -118,9 +117,9 @@ row_get(const uint8_t *r, unsigned i)
 }
 
 /*
- * Is this a sound row (or mark) of exactly len bytes?  For bytes from outside.  It bounds every text;
- * what stands in a text (UTF-8, valid JSON) is not looked at, so code that walks one must not trust it
- * to end.  JSON has one byte at least.
+ * Is this a sound row (or mark) of exactly len bytes?  For bytes from outside.  It bounds every
+ * text; what stands in a text (UTF-8, valid JSON) is not looked at, so code that walks one must not
+ * trust it to end.  JSON has one byte at least.
  */
 bool row_check(const uint8_t *r, size_t len);
 
@@ -141,9 +140,9 @@ row_mark(uint8_t *p, int64_t wm)
 /*
  * Building: rowb_begin makes room for n slots (all absent) at the end of a buf, rowb_set fills
  * slots in any order, rowb_end pads and fixes the length.  Until rowb_end the row is not there:
- * rowb_drop takes it back.  b->n must be a multiple of 8 at rowb_begin, and texts must not lie in b.
- * rowb_set gives FERR_NOMEM, or FERR_LIMIT for a text that would make the row longer than ROW_MAX;
- * the caller then drops the row.
+ * rowb_drop takes it back.  b->n must be a multiple of 8 at rowb_begin, and texts must not lie in
+ * b. rowb_set gives FERR_NOMEM, or FERR_LIMIT for a text that would make the row longer than
+ * ROW_MAX; the caller then drops the row.
  */
 struct rowb {
 	struct buf *b;
@@ -156,7 +155,8 @@ int rowb_set(struct rowb *w, unsigned i, const struct val *v);
 int rowb_end(struct rowb *w); /* FERR_LIMIT when longer than ROW_MAX (and dropped) */
 void rowb_drop(struct rowb *w);
 
-/* Append a copy of row r with n slots, fields moved to map[i] (-1: dropped). Time, kind, hash kept.*/
+/* Append a copy of row r with n slots, fields moved to map[i] (-1: dropped). Time, kind, hash
+ * kept.*/
 int row_remap(const uint8_t *r, unsigned n, const int *map, struct buf *out);
 
 #endif

@@ -37,11 +37,11 @@ struct schema {
 	unsigned n, cap;
 	uint32_t *index; /* open addressing: field number + 1 */
 	unsigned index_cap;
-	bool keyed;    /* rows carry a key hash; nkey 0 with keyed = one key for all */
+	bool keyed; /* rows carry a key hash; nkey 0 with keyed = one key for all */
 	unsigned nkey;
 	uint16_t key[SCHEMA_KEY_MAX]; /* field numbers */
-	uint32_t groups;	      /* key groups (max parallelism): 1..SCHEMA_GROUPS_MAX once keyed, else 0 */
-	bool changing; /* rows carry -U, +U, -D */
+	uint32_t groups; /* key groups (max parallelism): 1..SCHEMA_GROUPS_MAX once keyed, else 0 */
+	bool changing;	 /* rows carry -U, +U, -D */
 };
 
 void schema_init(struct schema *s);

@@ -6,8 +6,8 @@
 #include "fio/fio.h"
 
 /*
- * An entry: this header, the value, the key.  Slots hold a pointer with 16 bits of the hash above it (user
- * addresses have 47 bits), so that a probe that misses touches no entry.
+ * An entry: this header, the value, the key.  Slots hold a pointer with 16 bits of the hash above
+ * it (user addresses have 47 bits), so that a probe that misses touches no entry.
  */
 struct entry {
 	uint64_t hash;
@@ -19,7 +19,7 @@ struct entry {
 #define PTR_MASK ((1ULL << TAG_SHIFT) - 1)
 #define CHUNK_MIN 512u /* many namespaces have few keys */
 #define CHUNK_MAX (4u << 20)
-#define SMALL 64u     /* size classes: blocks of 0, 16, 32, ... 1008 bytes */
+#define SMALL 64u	     /* size classes: blocks of 0, 16, 32, ... 1008 bytes */
 #define CLASSES (SMALL + 23) /* ... then 1 KiB, 2 KiB, ... 4 GiB */
 
 struct chunk {
@@ -76,8 +76,10 @@ state_account(struct state *s, int64_t bytes)
 {
 	s->used += bytes;
 	if (s->used > s->mem && bytes > 0)
-		return ferr(FERR_LIMIT, "keyed state is larger than --mem (%lld MiB); give it more, state on disk is not yet there",
-		    (long long)(s->mem >> 20));
+		return ferr(FERR_LIMIT,
+			    "keyed state is larger than --mem (%lld MiB); give it more, state on "
+			    "disk is not yet there",
+			    (long long)(s->mem >> 20));
 	return 0;
 }
 
@@ -112,7 +114,8 @@ sub_free(struct state_map *m, struct sub *s)
 	if (m->t.fini != NULL || m->t.memory != NULL) {
 		for (size_t i = 0; i <= s->mask; i++) {
 			if (s->slot[i] != 0)
-				value_fini(m, value_of((struct entry *)(uintptr_t)(s->slot[i] & PTR_MASK)));
+				value_fini(m, value_of((struct entry *)(uintptr_t)(s->slot[i] &
+										   PTR_MASK)));
 		}
 	}
 	while ((c = s->chunks) != NULL) {
@@ -202,7 +205,8 @@ sub_make(struct state_map *m, int64_t ns)
 		m->subs = subs;
 		m->cap = cap;
 	}
-	if ((s = calloc(1, sizeof(*s))) == NULL || (s->slot = fio_memory(slots * sizeof(*s->slot))) == NULL) {
+	if ((s = calloc(1, sizeof(*s))) == NULL ||
+	    (s->slot = fio_memory(slots * sizeof(*s->slot))) == NULL) {
 		free(s);
 		goto nomem;
 	}
@@ -212,7 +216,8 @@ sub_make(struct state_map *m, int64_t ns)
 	memmove(m->subs + i + 1, m->subs + i, (m->n - i) * sizeof(*m->subs));
 	m->subs[i] = s;
 	m->n++;
-	m->st->used += (int64_t)(sizeof(*s) + slots * sizeof(*s->slot)); /* its first entry looks at the bound */
+	m->st->used += (int64_t)(sizeof(*s) +
+				 slots * sizeof(*s->slot)); /* its first entry looks at the bound */
 	return m->last = s;
 nomem:
 	ferr(FERR_NOMEM, "out of memory");
@@ -347,7 +352,8 @@ probe(const struct state_map *m, const struct sub *s, const struct state_key *k)
 		if (s->slot[i] >> TAG_SHIFT != tag)
 			continue;
 		e = (struct entry *)(uintptr_t)(s->slot[i] & PTR_MASK);
-		if (e->hash == k->hash && e->klen == k->n && (k->n == 0 || memcmp(key_of(m, e), k->p, k->n) == 0))
+		if (e->hash == k->hash && e->klen == k->n &&
+		    (k->n == 0 || memcmp(key_of(m, e), k->p, k->n) == 0))
 			break;
 	}
 	return i;

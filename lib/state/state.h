@@ -1,15 +1,16 @@
 /*
  * state -- keyed state: what a filter remembers between records, and nothing else does.
  *
- * A state holds named maps; a map holds (namespace, key) -> value.  A namespace is an int64 that the operator
- * chooses (the end of a window or pane, or 0), so that firing or dropping a window walks what it must and no more.
- * Order everywhere: key group, map, namespace, key hash, key bytes.
+ * A state holds named maps; a map holds (namespace, key) -> value.  A namespace is an int64 that
+ * the operator chooses (the end of a window or pane, or 0), so that firing or dropping a window
+ * walks what it must and no more. Order everywhere: key group, map, namespace, key hash, key bytes.
  *
- * Values are C structs of the map's fixed size, changed in place through the pointer that state_find and state_put
- * return; it holds until the entry or its namespace is dropped.  A type that owns heap says how to free, encode and decode itself.
+ * Values are C structs of the map's fixed size, changed in place through the pointer that
+ * state_find and state_put return; it holds until the entry or its namespace is dropped.  A type
+ * that owns heap says how to free, encode and decode itself.
  *
- * Behind this interface there is for now only the table in memory: one open-addressing table per map and
- * namespace, entries in an arena.  Epochs, spilling and LMDB come under the same calls.
+ * Behind this interface there is for now only the table in memory: one open-addressing table per
+ * map and namespace, entries in an arena.  Epochs, spilling and LMDB come under the same calls.
  *
  * Errors  FERR_NOMEM; FERR_LIMIT when the bound on memory is reached (text says --mem).
  */
@@ -64,8 +65,8 @@ size_t state_ns_count(struct state_map *m, int64_t ns);
 void state_ns_drop(struct state_map *m, int64_t ns);
 
 /*
- * All values of a namespace, sorted: in the order of key hash, then key bytes.  The array *v is the caller's
- * (realloc'ed to *cap entries; free it); returns how many, or FERR_NOMEM.
+ * All values of a namespace, sorted: in the order of key hash, then key bytes.  The array *v is the
+ * caller's (realloc'ed to *cap entries; free it); returns how many, or FERR_NOMEM.
  */
 int64_t state_ns_values(struct state_map *m, int64_t ns, bool sorted, void ***v, size_t *cap);
 

@@ -1,6 +1,7 @@
 /*
- * pane: aligned windows -- tumble, slide, cumulate.  Calendar arithmetic is done in local wall time (--tz), so days
- * have 23 and 25 hours; namespaces are local ends of panes (or of windows, when panes cannot be shared).
+ * pane: aligned windows -- tumble, slide, cumulate.  Calendar arithmetic is done in local wall time
+ * (--tz), so days have 23 and 25 hours; namespaces are local ends of panes (or of windows, when
+ * panes cannot be shared).
  */
 #include <stdlib.h>
 
@@ -248,7 +249,8 @@ add_to_total(struct win *w, const struct state_key *k, bool new_pane)
 
 /* The record goes into one pane; windows that hold it and have fired fire again. */
 static int
-add_shared(struct win *w, struct op *op, int64_t lt, int64_t first, int64_t last, const struct state_key *k)
+add_shared(struct win *w, struct op *op, int64_t lt, int64_t first, int64_t last,
+	   const struct state_key *k)
 {
 	int64_t end = floor_to(lt, w->spec.offset, w->pane) + w->pane;
 	void *block;
@@ -316,7 +318,8 @@ clean(struct win *w)
 
 	while (state_ns_next(w->map, ns, &ns)) {
 		last = ns;
-		if (w->shared && (!windows_of(w, ns - 1, &first, &last) || (ns > w->at_start && ns <= w->at_end)))
+		if (w->shared && (!windows_of(w, ns - 1, &first, &last) ||
+				  (ns > w->at_start && ns <= w->at_end)))
 			break;
 		if (last > w->fired_end || !is_late(w, last))
 			break;
@@ -331,7 +334,9 @@ next_end(struct win *w, int64_t after)
 	int64_t first, last, ns, from, e;
 
 	if (!w->shared)
-		return state_ns_next(w->map, after == INT64_MIN ? after : after + 1, &ns) ? ns : WIN_NEVER;
+		return state_ns_next(w->map, after == INT64_MIN ? after : after + 1, &ns)
+			   ? ns
+			   : WIN_NEVER;
 	/* The first pane that a window ending behind `after` can hold. */
 	from = after == INT64_MIN ? after : after - w->spec.size;
 	for (; state_ns_next(w->map, from, &ns); from = ns + 1) {
@@ -350,7 +355,8 @@ static bool
 early_due(const struct win *w, int64_t end)
 {
 	int64_t s = to_utc(w, start_of(w, end)), d = w->spec.early;
-	int64_t now = sat_add(w->wm, 1), before = w->early_at == ROW_NOTIME ? s : sat_add(w->early_at, 1);
+	int64_t now = sat_add(w->wm, 1),
+		before = w->early_at == ROW_NOTIME ? s : sat_add(w->early_at, 1);
 
 	if (before < s)
 		before = s;
@@ -385,7 +391,9 @@ pane_next(struct win *w, struct op *op)
 	if (e != WIN_NEVER && has_fired(w, e))
 		return begin(w, e, false);
 	/* Windows that end up to here are over, also those without a record. */
-	now = w->wm == INT64_MAX ? INT64_MAX : w->wm == INT64_MIN ? INT64_MIN : to_local(w, w->wm + 1);
+	now = w->wm == INT64_MAX   ? INT64_MAX
+	      : w->wm == INT64_MIN ? INT64_MIN
+				   : to_local(w, w->wm + 1);
 	if (now > w->fired_end)
 		w->fired_end = now;
 	if (w->spec.early != 0 && w->wm != INT64_MAX)

@@ -1,7 +1,9 @@
 /*
- * running: kinds without time borders -- running (one updated result per record), global (one at the end), count.
+ * running: kinds without time borders -- running (one updated result per record), global (one at
+ * the end), count.
  *
- * Values begin with the greatest event time of the key's records (ROW_NOTIME: none); --ttl counts from it.
+ * Values begin with the greatest event time of the key's records (ROW_NOTIME: none); --ttl counts
+ * from it.
  */
 #include <stdlib.h>
 
@@ -21,7 +23,8 @@ touch(struct win *w, int64_t ts, const struct state_key *k)
 
 	if ((h = state_put(w->map, 0, k, &fresh)) == NULL)
 		return NULL;
-	if (!fresh && w->spec.ttl != 0 && h->time != ROW_NOTIME && sat_add(h->time, w->spec.ttl) <= now) {
+	if (!fresh && w->spec.ttl != 0 && h->time != ROW_NOTIME &&
+	    sat_add(h->time, w->spec.ttl) <= now) {
 		state_drop(w->map, 0, h);
 		if ((h = state_put(w->map, 0, k, &fresh)) == NULL)
 			return NULL;
@@ -151,8 +154,9 @@ const struct win_kind_ops win_global_ops = {
 /* ---- count N, count N/S (C13) ---- */
 
 /*
- * The last N records are kept as a ring of blocks of G = gcd(N, S) records each; every S records the full blocks are
- * merged, oldest first.  count N alone is one block that is given out and cleared.
+ * The last N records are kept as a ring of blocks of G = gcd(N, S) records each; every S records
+ * the full blocks are merged, oldest first.  count N alone is one block that is given out and
+ * cleared.
  */
 struct count_head {
 	struct head head;
@@ -167,7 +171,8 @@ struct ring {
 static struct ring
 ring_of(const struct win *w)
 {
-	uint64_t n = (uint64_t)w->spec.size, s = w->spec.slide != 0 ? (uint64_t)w->spec.slide : n, a = n, b = s, t;
+	uint64_t n = (uint64_t)w->spec.size, s = w->spec.slide != 0 ? (uint64_t)w->spec.slide : n,
+		 a = n, b = s, t;
 
 	while (b != 0) {
 		t = a % b;
@@ -211,20 +216,26 @@ count_memory(void *cookie, const void *value)
 static int
 count_open(struct win *w)
 {
-	struct state_type t = { .name = "count", .size = (uint32_t)(sizeof(struct count_head) + w->asize),
-		.version = 1, .cookie = w, .fini = count_fini,
-		.memory = count_memory };
+	struct state_type t = { .name = "count",
+				.size = (uint32_t)(sizeof(struct count_head) + w->asize),
+				.version = 1,
+				.cookie = w,
+				.fini = count_fini,
+				.memory = count_memory };
 
 	w->swept = WM_MIN;
 	if (ring_of(w).blocks > 1000000)
-		return ferr(FERR_USAGE, "count %lld/%lld keeps too many parts; let the second number divide the first",
+		return ferr(
+		    FERR_USAGE,
+		    "count %lld/%lld keeps too many parts; let the second number divide the first",
 		    (long long)w->spec.size, (long long)w->spec.slide);
 	return state_map_open(w->state, &w->map, &t);
 }
 
 /* All full blocks of the ring, oldest first, as one. */
 static int
-count_fire(struct win *w, struct op *op, struct count_head *h, const struct ring *r, int64_t ts, const struct state_key *k)
+count_fire(struct win *w, struct op *op, struct count_head *h, const struct ring *r, int64_t ts,
+	   const struct state_key *k)
 {
 	uint64_t full = h->seen / r->g, from = full > r->blocks ? full - r->blocks : 0;
 	void *sum = calloc(1, w->asize);

@@ -1,9 +1,10 @@
 /*
  * session: windows that grow while records of a key come at most a gap apart (C10-C12).
  *
- * State: per key the list of its open sessions, by start.  Timers are not state: a heap of (time, key) in
- * memory with one valid timer per key, at or before the key's next due time; one that comes too early is set
- * anew, so a session that only grows costs nothing.  The heap can be made from the state at any time.
+ * State: per key the list of its open sessions, by start.  Timers are not state: a heap of (time,
+ * key) in memory with one valid timer per key, at or before the key's next due time; one that comes
+ * too early is set anew, so a session that only grows costs nothing.  The heap can be made from the
+ * state at any time.
  */
 #include <stdlib.h>
 
@@ -60,8 +61,11 @@ keyed_fini(void *cookie, void *value)
 static int
 session_open(struct win *w)
 {
-	struct state_type t = { .name = "session", .size = sizeof(struct keyed), .version = 1, .cookie = w,
-		.fini = keyed_fini };
+	struct state_type t = { .name = "session",
+				.size = sizeof(struct keyed),
+				.version = 1,
+				.cookie = w,
+				.fini = keyed_fini };
 
 	if ((w->session = calloc(1, sizeof(*w->session))) == NULL)
 		return ferr(FERR_NOMEM, "out of memory");
@@ -241,11 +245,13 @@ session_add(struct win *w, struct op *op, const uint8_t *row, int64_t ts, const 
 	bool fresh, merged;
 	int rc;
 
-	/* The first session that the record's own window touches (C10), else where it would stand. */
+	/* The first session that the record's own window touches (C10), else where it would stand.
+	 */
 	while (i < n && v->s[i].end < start)
 		i++;
 	merged = i < n && v->s[i].start <= end;
-	if (!merged && sat_add(end - 1, lateness(w)) <= w->wm) /* C11: merge first, then look whether it is late */
+	if (!merged && sat_add(end - 1, lateness(w)) <=
+			   w->wm) /* C11: merge first, then look whether it is late */
 		return win_late(w, op, row);
 	if (v == NULL) {
 		if ((v = state_put(w->map, 0, k, &fresh)) == NULL)

@@ -16,14 +16,51 @@ set_duration(int64_t *to, const char *arg, int64_t least)
 	return rc;
 }
 
-static int set_lateness(void *c, const char *a) { return set_duration(&((struct win_spec *)c)->lateness, a, 0); }
-static int set_offset(void *c, const char *a) { return set_duration(&((struct win_spec *)c)->offset, a, INT64_MIN); }
-static int set_early(void *c, const char *a) { return set_duration(&((struct win_spec *)c)->early, a, 1); }
-static int set_aggs(void *c, const char *a) { ((struct win_spec *)c)->aggs = a; return 0; }
-static int set_having(void *c, const char *a) { ((struct win_spec *)c)->having = a; return 0; }
-static int set_late(void *c, const char *a) { ((struct win_spec *)c)->late = a; return 0; }
-static int set_tz(void *c, const char *a) { ((struct win_spec *)c)->tz = a; return 0; }
-static int set_rank(void *c, const char *a) { ((struct win_spec *)c)->rank = a; return 0; }
+static int
+set_lateness(void *c, const char *a)
+{
+	return set_duration(&((struct win_spec *)c)->lateness, a, 0);
+}
+static int
+set_offset(void *c, const char *a)
+{
+	return set_duration(&((struct win_spec *)c)->offset, a, INT64_MIN);
+}
+static int
+set_early(void *c, const char *a)
+{
+	return set_duration(&((struct win_spec *)c)->early, a, 1);
+}
+static int
+set_aggs(void *c, const char *a)
+{
+	((struct win_spec *)c)->aggs = a;
+	return 0;
+}
+static int
+set_having(void *c, const char *a)
+{
+	((struct win_spec *)c)->having = a;
+	return 0;
+}
+static int
+set_late(void *c, const char *a)
+{
+	((struct win_spec *)c)->late = a;
+	return 0;
+}
+static int
+set_tz(void *c, const char *a)
+{
+	((struct win_spec *)c)->tz = a;
+	return 0;
+}
+static int
+set_rank(void *c, const char *a)
+{
+	((struct win_spec *)c)->rank = a;
+	return 0;
+}
 
 static int
 set_ttl(void *c, const char *a)
@@ -31,7 +68,8 @@ set_ttl(void *c, const char *a)
 	size_t n = strlen(a);
 
 	if (n > 5 && strcmp(a + n - 5, ":proc") == 0)
-		return ferr(FERR_NOTYET, "--ttl by processing time is not yet there; leave :proc out");
+		return ferr(FERR_NOTYET,
+			    "--ttl by processing time is not yet there; leave :proc out");
 	return set_duration(&((struct win_spec *)c)->ttl, a, 1);
 }
 
@@ -65,16 +103,21 @@ set_top(void *c, const char *a)
 }
 
 const struct opt win_options[] = {
-	{ "agg", 0, "LIST", "aggregates, as in 'n=count(), total=sum(.amount)' (default count())", set_aggs, false },
+	{ "agg", 0, "LIST", "aggregates, as in 'n=count(), total=sum(.amount)' (default count())",
+	  set_aggs, false },
 	{ "having", 0, "EXPR", "give only results for which EXPR is true", set_having, false },
-	{ "lateness", 0, "DUR", "keep a fired window DUR longer and fire again for late records", set_lateness, false },
-	{ "late", 0, "PATH", "write records that are too late for every window to PATH", set_late, false },
+	{ "lateness", 0, "DUR", "keep a fired window DUR longer and fire again for late records",
+	  set_lateness, false },
+	{ "late", 0, "PATH", "write records that are too late for every window to PATH", set_late,
+	  false },
 	{ "offset", 0, "DUR", "shift the windows' starts by DUR", set_offset, false },
 	{ "tz", 0, "ZONE", "days and hours of that time zone", set_tz, false },
-	{ "early", 0, "DUR", "also fire every DUR of event time, from the window's start", set_early, false },
+	{ "early", 0, "DUR", "also fire every DUR of event time, from the window's start",
+	  set_early, false },
 	{ "time", 0, "event|proc", "event time (default) or processing time", set_time, false },
 	{ "ttl", 0, "DUR", "forget a key DUR of event time after its last record", set_ttl, false },
-	{ "top", 0, "N:EXPR", "give only the N results of a window with the greatest EXPR", set_top, false },
+	{ "top", 0, "N:EXPR", "give only the N results of a window with the greatest EXPR", set_top,
+	  false },
 	{ "rank", 0, "NAME", "with --top: add the rank as field NAME", set_rank, false },
 	OPT_END,
 };
@@ -122,19 +165,24 @@ check(const struct win_spec *s, const char *word)
 	if (s->kind == WIN_CUMULATE)
 		step = s->size;
 	if (aligned && (s->offset >= step || s->offset <= -step))
-		return ferr(FERR_USAGE, "--offset has to be shorter than %s", s->kind == WIN_SLIDE ? "the slide" : "the window");
+		return ferr(FERR_USAGE, "--offset has to be shorter than %s",
+			    s->kind == WIN_SLIDE ? "the slide" : "the window");
 	if (s->tz != NULL && !aligned)
 		return ferr(FERR_USAGE, "--tz has no meaning with %s", word);
 	if (s->lateness != 0 && !timed)
-		return ferr(FERR_USAGE, "--lateness has no meaning with %s: nothing is late there", word);
+		return ferr(FERR_USAGE, "--lateness has no meaning with %s: nothing is late there",
+			    word);
 	if (s->late != NULL && !timed)
-		return ferr(FERR_USAGE, "--late has no meaning with %s: nothing is late there", word);
+		return ferr(FERR_USAGE, "--late has no meaning with %s: nothing is late there",
+			    word);
 	if (s->early != 0 && !timed)
 		return ferr(FERR_USAGE, "--early has no meaning with %s", word);
 	if (s->ttl != 0 && timed)
-		return ferr(FERR_USAGE, "--ttl has no meaning with %s: its state goes with the window", word);
+		return ferr(FERR_USAGE,
+			    "--ttl has no meaning with %s: its state goes with the window", word);
 	if (s->top_n != 0 && (!timed || s->kind == WIN_SESSION))
-		return ferr(FERR_USAGE, "--top needs windows that all keys share: tumble, slide or cumulate");
+		return ferr(FERR_USAGE,
+			    "--top needs windows that all keys share: tumble, slide or cumulate");
 	if (s->rank != NULL && s->top_n == 0)
 		return ferr(FERR_USAGE, "--rank goes with --top");
 	return 0;
@@ -143,27 +191,32 @@ check(const struct win_spec *s, const char *word)
 int
 win_parse_kind(struct win_spec *s, int argc, char **argv)
 {
-	static const char *const kinds[] = { "tumble", "slide", "session", "cumulate", "count", "global",
-		"running", "first", "last", "top" };
+	static const char *const kinds[] = { "tumble", "slide",	  "session", "cumulate", "count",
+					     "global", "running", "first",   "last",	 "top" };
 	const char *word = argc > 0 ? argv[0] : "", *near;
 	size_t k, want;
 	int rc = 0;
 
 	if (argc == 0)
-		return ferr(FERR_USAGE, "which windows? tumble 5m, slide 10m/1m, session 30m, cumulate 1d/1h, count 100, global or running");
+		return ferr(FERR_USAGE, "which windows? tumble 5m, slide 10m/1m, session 30m, "
+					"cumulate 1d/1h, count 100, global or running");
 	for (k = 0; k < 10 && strcmp(word, kinds[k]) != 0; k++)
 		;
 	if (k == 10) {
 		near = near_word(word, kinds, 10);
-		return ferr(FERR_USAGE, "'%s' is not a kind of window%s%s%s", word, near != NULL ? "; did you mean " : "",
-		    near != NULL ? near : "", near != NULL ? "?" : "");
+		return ferr(FERR_USAGE, "'%s' is not a kind of window%s%s%s", word,
+			    near != NULL ? "; did you mean " : "", near != NULL ? near : "",
+			    near != NULL ? "?" : "");
 	}
 	if (k >= 7)
 		return ferr(FERR_NOTYET, "the window '%s' is not yet there", word);
 	s->kind = (enum win_kind)(k + 1);
 	want = k < 5 ? 2 : 1;
 	if ((size_t)argc < want)
-		return ferr(FERR_USAGE, "%s needs %s", word, k == 4 ? "a number of records, as in count 100" : k == 1 || k == 3 ? "a size and a step, as in 1h/5m" : "a length, as in 5m");
+		return ferr(FERR_USAGE, "%s needs %s", word,
+			    k == 4	       ? "a number of records, as in count 100"
+			    : k == 1 || k == 3 ? "a size and a step, as in 1h/5m"
+					       : "a length, as in 5m");
 	if ((size_t)argc > want)
 		return ferr(FERR_USAGE, "'%s' is one word too many behind %s", argv[want], word);
 	if (want == 2)
@@ -173,7 +226,8 @@ win_parse_kind(struct win_spec *s, int argc, char **argv)
 	if ((s->kind == WIN_SLIDE || s->kind == WIN_CUMULATE) && s->slide == 0)
 		return ferr(FERR_USAGE, "%s needs a size and a step, as in 1h/5m", word);
 	if ((s->kind == WIN_TUMBLE || s->kind == WIN_SESSION) && strchr(argv[1], '/') != NULL)
-		return ferr(FERR_USAGE, "%s takes one length; did you mean slide %s?", word, argv[1]);
+		return ferr(FERR_USAGE, "%s takes one length; did you mean slide %s?", word,
+			    argv[1]);
 	if (s->kind == WIN_TUMBLE)
 		s->slide = s->size;
 	return check(s, word);

@@ -19,7 +19,8 @@ win_top_fini(struct win *w)
 	free(w->top_items);
 }
 
-/* A result stands at top_rows[at..): note what it is worth.  Null is worth nothing and is left out. */
+/* A result stands at top_rows[at..): note what it is worth.  Null is worth nothing and is left out.
+ */
 int
 win_top_add(struct win *w, struct op *op, size_t at)
 {
@@ -44,7 +45,8 @@ win_top_add(struct win *w, struct op *op, size_t at)
 	/* Text may stand in the row, and rows may move: keep its place. */
 	t = &w->top_items[w->ntop++];
 	*t = (struct top_item){ .at = at, .by = v };
-	if (v.t >= VAL_STR && (const uint8_t *)v.s >= row && (const uint8_t *)v.s < row + row_len(row)) {
+	if (v.t >= VAL_STR && (const uint8_t *)v.s >= row &&
+	    (const uint8_t *)v.s < row + row_len(row)) {
 		t->in_row = true;
 		t->off = (uint32_t)((const uint8_t *)v.s - row);
 	}
@@ -59,7 +61,8 @@ best_first(const void *a, const void *b, void *cookie)
 	int c = val_cmp(&y->by, &x->by);
 
 	for (unsigned i = 0; i < w->nkey && c == 0; i++) {
-		struct val p = row_get(w->top_rows.p + x->at, i), q = row_get(w->top_rows.p + y->at, i);
+		struct val p = row_get(w->top_rows.p + x->at, i),
+			   q = row_get(w->top_rows.p + y->at, i);
 
 		c = val_cmp(&p, &q);
 	}
@@ -75,7 +78,8 @@ win_top_flush(struct win *w, struct op *op)
 	w->top_n_rows = NULL;
 	for (size_t i = 0; i < w->ntop; i++) {
 		if (w->top_items[i].in_row)
-			w->top_items[i].by.s = (const char *)w->top_rows.p + w->top_items[i].at + w->top_items[i].off;
+			w->top_items[i].by.s =
+			    (const char *)w->top_rows.p + w->top_items[i].at + w->top_items[i].off;
 	}
 	qsort_r(w->top_items, w->ntop, sizeof(*w->top_items), best_first, w);
 	for (size_t i = 0; i < w->ntop && i < w->spec.top_n && rc == 0; i++) {

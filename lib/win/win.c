@@ -15,8 +15,10 @@
 int
 win_new(struct win **out, const struct win_spec *spec, const struct op_conf *conf)
 {
-	static const struct win_kind_ops *const ops[] = { NULL, &win_pane_ops, &win_pane_ops,
-		&win_session_ops, &win_pane_ops, &win_count_ops, &win_global_ops, &win_running_ops };
+	static const struct win_kind_ops *const ops[] = {
+		NULL,	       &win_pane_ops,  &win_pane_ops,	&win_session_ops,
+		&win_pane_ops, &win_count_ops, &win_global_ops, &win_running_ops
+	};
 	struct win *w = calloc(1, sizeof(*w));
 	int rc;
 
@@ -28,7 +30,8 @@ win_new(struct win **out, const struct win_spec *spec, const struct op_conf *con
 	w->wm = WM_MIN;
 	w->fired_end = w->early_at = w->early_ns = ROW_NOTIME;
 	w->empty_hash = key_hash(NULL, 0);
-	w->fields = spec->kind != WIN_COUNT && spec->kind != WIN_GLOBAL && spec->kind != WIN_RUNNING;
+	w->fields =
+	    spec->kind != WIN_COUNT && spec->kind != WIN_GLOBAL && spec->kind != WIN_RUNNING;
 	if ((rc = aggs_parse(&w->aggs, spec->aggs)) != 0)
 		rc = ferr_prefix(rc, "--agg");
 	if (rc == 0 && spec->having != NULL &&
@@ -117,8 +120,12 @@ int
 win_map_open(struct win *w, struct state_map **out, const char *name, size_t head)
 {
 	struct win_map_head *h = &w->heads[w->nheads++];
-	struct state_type t = { .name = name, .size = (uint32_t)(head + w->asize), .version = 1, .cookie = h,
-		.encode = block_encode, .decode = block_decode };
+	struct state_type t = { .name = name,
+				.size = (uint32_t)(head + w->asize),
+				.version = 1,
+				.cookie = h,
+				.encode = block_encode,
+				.decode = block_decode };
 
 	*h = (struct win_map_head){ w, head };
 	if (!w->plain) {
@@ -184,7 +191,9 @@ static int
 add_field(struct schema *s, const char *name)
 {
 	if (schema_find(s, name, strlen(name)) >= 0)
-		return ferr(FERR_USAGE, "two fields of the result are called '%s'; name an aggregate with name=", name);
+		return ferr(
+		    FERR_USAGE,
+		    "two fields of the result are called '%s'; name an aggregate with name=", name);
 	return schema_add(s, name, strlen(name));
 }
 
@@ -199,8 +208,9 @@ check_names(const struct expr *e, const char *option, const struct schema *s)
 		if (schema_find(s, name, strlen(name)) >= 0)
 			continue;
 		near = schema_near(s, name);
-		return ferr(FERR_USAGE, "%s: a result has no field '%s'%s%s%s", option, name, near != NULL ? "; did you mean '" : "",
-		    near != NULL ? near : "", near != NULL ? "'?" : "");
+		return ferr(FERR_USAGE, "%s: a result has no field '%s'%s%s%s", option, name,
+			    near != NULL ? "; did you mean '" : "", near != NULL ? near : "",
+			    near != NULL ? "'?" : "");
 	}
 	return 0;
 }
@@ -251,7 +261,8 @@ win_on_schema(void *self, struct op *op)
 	if (w->state == NULL) {
 		w->groups = in->groups;
 		w->nkey = in->nkey;
-		if ((rc = state_new(&w->state, in->groups, w->mem)) != 0 || (rc = w->ops->open(w)) != 0)
+		if ((rc = state_new(&w->state, in->groups, w->mem)) != 0 ||
+		    (rc = w->ops->open(w)) != 0)
 			return rc;
 		return result_schema(w, op, in);
 	}
@@ -278,7 +289,8 @@ set_key(struct win *w, struct rowb *b, const struct state_key *k)
 }
 
 static int
-build_result(struct win *w, struct rowb *b, const struct state_key *k, const void *block, int64_t start, int64_t end)
+build_result(struct win *w, struct rowb *b, const struct state_key *k, const void *block,
+	     int64_t start, int64_t end)
 {
 	unsigned f = w->nkey;
 	struct val v;
@@ -303,10 +315,11 @@ build_result(struct win *w, struct rowb *b, const struct state_key *k, const voi
 
 int
 win_emit(struct win *w, struct op *op, const struct state_key *k, const void *block, int64_t start,
-    int64_t end, int64_t time)
+	 int64_t end, int64_t time)
 {
-	struct expr_ctx ctx = { .schema = op_out_schema(op), .window_start = w->fields ? start : ROW_NOTIME,
-		.window_end = w->fields ? end : ROW_NOTIME };
+	struct expr_ctx ctx = { .schema = op_out_schema(op),
+				.window_start = w->fields ? start : ROW_NOTIME,
+				.window_end = w->fields ? end : ROW_NOTIME };
 	struct buf *out = w->top_n_rows != NULL ? w->top_n_rows : op_rows_buf(op);
 	struct rowb b;
 	int rc;
@@ -346,7 +359,8 @@ bad_result(struct win *w, struct op *op, const struct state_key *k, int64_t star
 	int rc;
 
 	snprintf(reason, sizeof(reason), "%s", ferr_text());
-	if ((rc = rowb_begin(&b, &row, op_out_schema(op)->n, ROW_INSERT, end)) == 0 && (rc = set_key(w, &b, k)) == 0) {
+	if ((rc = rowb_begin(&b, &row, op_out_schema(op)->n, ROW_INSERT, end)) == 0 &&
+	    (rc = set_key(w, &b, k)) == 0) {
 		for (unsigned i = 0; i < 2 && w->fields && rc == 0; i++)
 			rc = rowb_set(&b, w->nkey + i, &v[i]);
 	}
@@ -360,7 +374,8 @@ bad_result(struct win *w, struct op *op, const struct state_key *k, int64_t star
 }
 
 int
-win_fire(struct win *w, struct op *op, const struct state_key *k, const void *block, int64_t start, int64_t end, int64_t time)
+win_fire(struct win *w, struct op *op, const struct state_key *k, const void *block, int64_t start,
+	 int64_t end, int64_t time)
 {
 	int rc = win_emit(w, op, k, block, start, end, time);
 
@@ -385,8 +400,9 @@ take_row(struct win *w, struct op *op, struct expr_ctx *ctx, const uint8_t *row,
 
 	if (w->fields && (ts < TIME_LEAST || ts > TIME_MOST))
 		return ts == ROW_NOTIME
-		    ? ferr(FERR_DATA, "the record has no event time, which windows by time need; name its field with fsource --time FIELD")
-		    : ferr(FERR_DATA, "the record's event time is out of range");
+			   ? ferr(FERR_DATA, "the record has no event time, which windows by time "
+					     "need; name its field with fsource --time FIELD")
+			   : ferr(FERR_DATA, "the record's event time is out of range");
 	ctx->row = row;
 	if ((rc = aggs_eval(w->aggs, ctx)) != 0)
 		return rc;
@@ -402,7 +418,8 @@ take_row(struct win *w, struct op *op, struct expr_ctx *ctx, const uint8_t *row,
 }
 
 /*
- * Make the look-ups of the next rows ready: their slots, then their entries, so that the misses overlap.  Returns where to do it again.
+ * Make the look-ups of the next rows ready: their slots, then their entries, so that the misses
+ * overlap.  Returns where to do it again.
  */
 #define AHEAD 32
 
@@ -471,7 +488,8 @@ emit_cursor(struct win *w, struct op *op, bool all)
 			return FERR_AGAIN;
 		if (!w->fields)
 			memcpy(&time, v, sizeof(time)); /* global: the greatest time stands first */
-		if ((rc = win_fire(w, op, &k, c->at != NULL ? c->at : v + c->block, c->start, c->end, time)) != 0)
+		if ((rc = win_fire(w, op, &k, c->at != NULL ? c->at : v + c->block, c->start,
+				   c->end, time)) != 0)
 			return rc;
 	}
 	return w->spec.top_n != 0 ? win_top_flush(w, op) : 0;

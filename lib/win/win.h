@@ -1,11 +1,13 @@
 /*
- * win -- windows over keyed records: assign, aggregate, fire.  Rules C1-C15 and C20, as the tests name them; fwindow(1) tells them.
+ * win -- windows over keyed records: assign, aggregate, fire.  Rules C1-C15 and C20, as the tests
+ * name them; fwindow(1) tells them.
  *
- * Aligned windows (tumble, slide, cumulate) are built from panes: every record is added to one pane, the
- * greatest common divisor of size and step, and a window is a run of panes.  A window of several panes is kept as a running total per key: panes
- * that come in are merged, panes that go out are taken back where that is exact (aggs_unmerge), else the key's total is built anew.
- * So the cost of a record does not depend on size/slide.  With --early a record is added to each of
- * its windows instead.
+ * Aligned windows (tumble, slide, cumulate) are built from panes: every record is added to one
+ * pane, the greatest common divisor of size and step, and a window is a run of panes.  A window of
+ * several panes is kept as a running total per key: panes that come in are merged, panes that go
+ * out are taken back where that is exact (aggs_unmerge), else the key's total is built anew. So the
+ * cost of a record does not depend on size/slide.  With --early a record is added to each of its
+ * windows instead.
  *
  * A firing emits by window end, window start, key hash, key bytes.
  */
@@ -14,18 +16,30 @@
 
 #include "op/op.h"
 
-enum win_kind { WIN_NONE, WIN_TUMBLE, WIN_SLIDE, WIN_SESSION, WIN_CUMULATE, WIN_COUNT, WIN_GLOBAL, WIN_RUNNING };
+enum win_kind {
+	WIN_NONE,
+	WIN_TUMBLE,
+	WIN_SLIDE,
+	WIN_SESSION,
+	WIN_CUMULATE,
+	WIN_COUNT,
+	WIN_GLOBAL,
+	WIN_RUNNING
+};
 
 struct win_spec {
 	enum win_kind kind;
 	int64_t size;  /* ms; cumulate: the longest; count: records */
 	int64_t slide; /* ms between windows; cumulate: the step; count: records */
 	int64_t offset, lateness, early, ttl; /* ms; early, ttl 0: none */
-	bool proc;     /* processing time */
+	bool proc;			      /* processing time */
 	const char *tz, *aggs, *having, *late, *rank, *top;
 	unsigned top_n; /* 0: all */
 };
-#define WIN_SPEC_INIT { .aggs = "count()" }
+#define WIN_SPEC_INIT             \
+	{                         \
+		.aggs = "count()" \
+	}
 
 extern const struct opt win_options[]; /* conf: struct win_spec */
 

@@ -22,23 +22,27 @@ struct win_cursor {
 };
 
 struct win_kind_ops {
-	/* Record row (ts, key) comes in; FERR_DATA: a bad record.  w->aggs are evaluated already. */
-	int (*add)(struct win *w, struct op *op, const uint8_t *row, int64_t ts, const struct state_key *k);
-	/* Make the next thing that is due at w->wm ready in w->cur: 1 there is one, 0 none, or an error. */
+	/* Record row (ts, key) comes in; FERR_DATA: a bad record.  w->aggs are evaluated already.
+	 */
+	int (*add)(struct win *w, struct op *op, const uint8_t *row, int64_t ts,
+		   const struct state_key *k);
+	/* Make the next thing that is due at w->wm ready in w->cur: 1 there is one, 0 none, or an
+	 * error. */
 	int (*next)(struct win *w, struct op *op);
 	/* The cursor has been emitted. */
 	void (*done)(struct win *w);
 	/* Processing time: wall clock ms when next() has something, WIN_NEVER; NULL: never. */
 	int64_t (*due)(struct win *w);
-	int (*open)(struct win *w); /* the state is there, its maps are not */
+	int (*open)(struct win *w);   /* the state is there, its maps are not */
 	void (*close)(struct win *w); /* or NULL */
 	bool timed; /* add looks the row's hash up in namespace w->hi of w->map, else in 0 */
 };
-extern const struct win_kind_ops win_pane_ops, win_session_ops, win_count_ops, win_global_ops, win_running_ops;
+extern const struct win_kind_ops win_pane_ops, win_session_ops, win_count_ops, win_global_ops,
+    win_running_ops;
 
 struct top_item {
-	size_t at;	  /* of the row in top_rows */
-	struct val by;	  /* text borrows from the expression's arena, or from the row */
+	size_t at;     /* of the row in top_rows */
+	struct val by; /* text borrows from the expression's arena, or from the row */
 	bool in_row;
 	uint32_t off; /* where in the row */
 };
@@ -51,7 +55,10 @@ struct win {
 	struct aggs *aggs;
 	size_t asize; /* bytes of a block */
 	bool plain;   /* blocks own no heap */
-	struct win_map_head { struct win *w; size_t head; } heads[2];
+	struct win_map_head {
+		struct win *w;
+		size_t head;
+	} heads[2];
 	unsigned nheads;
 	struct expr *having, *top;
 	struct tz *tz;
@@ -61,23 +68,24 @@ struct win {
 	uint32_t groups;
 	int64_t mem;
 	int64_t wm_before_end; /* the last one before WM_MAX */
-	int64_t wm; /* event time or, with spec.proc, the wall clock - 1 */
+	int64_t wm;	       /* event time or, with spec.proc, the wall clock - 1 */
 	struct op_side *late;
 	uint64_t nlate;
 	uint64_t nrows;
 	bool fields; /* results have window_start and window_end */
 	unsigned nkey;
-	struct buf key;	    /* canonical key bytes of the row at hand */
+	struct buf key;	     /* canonical key bytes of the row at hand */
 	uint64_t empty_hash; /* of no key */
 	struct win_cursor cur;
 	/* aligned windows */
-	int64_t pane;	     /* ms; the window's size when aggregates cannot be merged */
-	bool shared;	     /* windows are merged from panes */
-	int64_t lo, hi;	     /* the pane that the last record fell into, local time; lo == hi: none */
-	int64_t at_start, at_end; /* local; the window that total holds (at_start == at_end: none) */
-	int64_t fired_end;   /* local end of the last window that fired; ROW_NOTIME: none */
-	int64_t early_at;    /* watermark up to which early results have been given */
-	int64_t early_ns;    /* windows up to this end have been looked at in this round */
+	int64_t pane;	/* ms; the window's size when aggregates cannot be merged */
+	bool shared;	/* windows are merged from panes */
+	int64_t lo, hi; /* the pane that the last record fell into, local time; lo == hi: none */
+	int64_t at_start,
+	    at_end;		 /* local; the window that total holds (at_start == at_end: none) */
+	int64_t fired_end;	 /* local end of the last window that fired; ROW_NOTIME: none */
+	int64_t early_at;	 /* watermark up to which early results have been given */
+	int64_t early_ns;	 /* windows up to this end have been looked at in this round */
 	struct session *session; /* what session windows keep beside the state */
 	/* --top: results of the window at hand, and their order */
 	struct buf *top_n_rows; /* &top_rows while a window's results are gathered, else NULL */
@@ -110,11 +118,11 @@ floor_to(int64_t t, int64_t off, int64_t step)
 }
 
 /* Emit one result; FERR_DATA when an aggregate cannot be computed (overflow). */
-int win_emit(struct win *w, struct op *op, const struct state_key *k, const void *block, int64_t start,
-    int64_t end, int64_t time);
+int win_emit(struct win *w, struct op *op, const struct state_key *k, const void *block,
+	     int64_t start, int64_t end, int64_t time);
 /* The same for a window that fires: a result that cannot be computed goes to --on-bad. */
-int win_fire(struct win *w, struct op *op, const struct state_key *k, const void *block, int64_t start,
-    int64_t end, int64_t time);
+int win_fire(struct win *w, struct op *op, const struct state_key *k, const void *block,
+	     int64_t start, int64_t end, int64_t time);
 /* --top: gather a window's results, then emit the best. */
 void win_top_begin(struct win *w);
 int win_top_add(struct win *w, struct op *op, size_t at);
@@ -132,7 +140,8 @@ int win_late(struct win *w, struct op *op, const uint8_t *row);
 
 /* A map whose values are a block behind `head` bytes of counters. */
 int win_map_open(struct win *w, struct state_map **out, const char *name, size_t head);
-/* Add the evaluated row to a block; merge one in; take one out (FERR_AGAIN as aggs_unmerge); clear it.  What blocks own is accounted. */
+/* Add the evaluated row to a block; merge one in; take one out (FERR_AGAIN as aggs_unmerge); clear
+ * it.  What blocks own is accounted. */
 int win_block_add(struct win *w, void *block);
 int win_block_merge(struct win *w, void *into, const void *from);
 int win_block_unmerge(struct win *w, void *block, const void *other);

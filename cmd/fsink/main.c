@@ -6,6 +6,8 @@
 #include "conn/parts.h"
 #include "fio/fio.h"
 
+#define ROLL_LONGEST (100 * 365 * 86400000LL) /* ms; what nanoseconds can still count */
+
 struct sink_spec {
 	const char *uri;
 	enum fmt_kind format;
@@ -48,7 +50,8 @@ set_roll(void *c, const char *a)
 
 	if (strcmp(a, "epoch") == 0)
 		return ferr(FERR_NOTYET, "epoch needs checkpoints, which are not yet there");
-	s->roll_ms = s->roll_bytes = INT64_MAX / 1000000;
+	s->roll_ms = ROLL_LONGEST;
+	s->roll_bytes = INT64_MAX;
 	for (s->rolled = true; rc == 0; a++) {
 		size_t n = strcspn(a, ",");
 
@@ -63,6 +66,8 @@ set_roll(void *c, const char *a)
 		} else {
 			rc = unit_duration(part, n, &s->roll_ms);
 		}
+		if (s->roll_ms > ROLL_LONGEST)
+			s->roll_ms = ROLL_LONGEST;
 		if (rc == 0 && (s->roll_ms < 1 || s->roll_bytes < 1))
 			return ferr(FERR_USAGE, "%s is too small", part);
 		a += n;

@@ -49,7 +49,8 @@ list(const char *dir, char ***out, size_t *n)
 		++*n;
 	}
 	fio_closedir(d);
-	qsort(names, *n, sizeof(*names), by_name);
+	if (*n > 1)
+		qsort(names, *n, sizeof(*names), by_name);
 	*out = names;
 	return 0;
 nomem:

@@ -385,7 +385,7 @@ gather(struct win *w)
 			release(w, again[i]);
 	}
 	free(again);
-	if (rc == 0)
+	if (rc == 0 && t->ndue > 1)
 		qsort_r(t->due, t->ndue, sizeof(*t->due), firing_order, w->map);
 	return rc;
 }

@@ -81,7 +81,8 @@ win_top_flush(struct win *w, struct op *op)
 			w->top_items[i].by.s =
 			    (const char *)w->top_rows.p + w->top_items[i].at + w->top_items[i].off;
 	}
-	qsort_r(w->top_items, w->ntop, sizeof(*w->top_items), best_first, w);
+	if (w->ntop > 1)
+		qsort_r(w->top_items, w->ntop, sizeof(*w->top_items), best_first, w);
 	for (size_t i = 0; i < w->ntop && i < w->spec.top_n && rc == 0; i++) {
 		uint8_t *row = w->top_rows.p + w->top_items[i].at;
 

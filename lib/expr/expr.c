@@ -303,8 +303,10 @@ expr_put_text(struct expr *e, enum val_type t, const void *p, size_t n, struct v
 int
 expr_put_scratch(struct expr *e, int rc, enum val_type t, size_t at, struct val *v)
 {
+	size_t n = e->scratch.n - at;
+
 	if (rc == 0)
-		rc = expr_put_text(e, t, e->scratch.p + at, e->scratch.n - at, v);
+		rc = expr_put_text(e, t, n != 0 ? e->scratch.p + at : NULL, n, v);
 	e->scratch.n = at;
 	return rc;
 }

@@ -753,8 +753,10 @@ name_path(struct parser *p, const struct node *n)
 	struct buf b = BUF_INIT;
 	size_t at = 0;
 	char num[NUM_PRINT_MAX];
-	int rc = buf_put(&b, n->field->name, n->field->n);
+	int rc = buf_room(&b, 1); /* an empty name has a place too */
 
+	if (rc == 0)
+		rc = buf_put(&b, n->field->name, n->field->n);
 	for (unsigned i = 0; rc == 0 && i < n->nsteps; i++) {
 		const struct expr_step *s = &n->step[i];
 

@@ -130,6 +130,8 @@ struct op {
 	bool broadcast; /* every output gets every row */
 };
 
+/* merge.c: what the inputs tell, put together */
+int op_tell(struct op *op); /* forward a watermark once the class is done with it */
 int op_take_schema(struct op *op, struct chan *c);
 int op_take_watermark(struct op *op, struct chan *c, int64_t wm);
 int op_take_idle(struct op *op, struct chan *c, bool idle);

@@ -69,18 +69,6 @@ has_fired(const struct win *w, int64_t end)
 	return to_utc(w, end) - 1 <= w->wm;
 }
 
-static int64_t
-gcd(int64_t a, int64_t b)
-{
-	while (b != 0) {
-		int64_t t = a % b;
-
-		a = b;
-		b = t;
-	}
-	return a;
-}
-
 static int
 pane_open(struct win *w)
 {

@@ -171,15 +171,9 @@ struct ring {
 static struct ring
 ring_of(const struct win *w)
 {
-	uint64_t n = (uint64_t)w->spec.size, s = w->spec.slide != 0 ? (uint64_t)w->spec.slide : n,
-		 a = n, b = s, t;
+	int64_t n = w->spec.size, s = w->spec.slide != 0 ? w->spec.slide : n, g = gcd(n, s);
 
-	while (b != 0) {
-		t = a % b;
-		a = b;
-		b = t;
-	}
-	return (struct ring){ .g = a, .blocks = n / a, .every = s };
+	return (struct ring){ .g = (uint64_t)g, .blocks = (uint64_t)(n / g), .every = (uint64_t)s };
 }
 
 static void

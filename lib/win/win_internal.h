@@ -117,6 +117,18 @@ floor_to(int64_t t, int64_t off, int64_t step)
 	return r < 0 ? t - (r + step) : t - r;
 }
 
+static inline int64_t
+gcd(int64_t a, int64_t b)
+{
+	while (b != 0) {
+		int64_t t = a % b;
+
+		a = b;
+		b = t;
+	}
+	return a;
+}
+
 /* Emit one result; FERR_DATA when an aggregate cannot be computed (overflow). */
 int win_emit(struct win *w, struct op *op, const struct state_key *k, const void *block,
 	     int64_t start, int64_t end, int64_t time);

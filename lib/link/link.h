@@ -43,14 +43,15 @@ void link_in_close(struct link_in *l);
  * FERR_IO. */
 ssize_t link_in_fill(struct link_in *l);
 
-#define LINK_LEND_MIN (16u << 10) /* smaller pieces are written, which lets the kernel pack them \
-				   */
-#define LINK_LEND_MAX (64u << 10) /* bytes of a lease */
-#define LINK_BATCH                                                                                \
-	(256u << 10)   /* lent pieces are handed over when they are that much: each hand-over may \
-			  wake the reader */
-#define LINK_PIECES 64 /* pieces that may wait in the ring; what comes behind them is copied to q \
-			*/
+/*
+ * Pieces below LINK_LEND_MIN bytes are written, which lets the kernel pack them.  A lease has
+ * LINK_LEND_MAX.  What is lent is handed over LINK_BATCH bytes at a time, since each hand-over may
+ * wake the reader.  LINK_PIECES may wait in the ring; what comes behind them is copied to q.
+ */
+#define LINK_LEND_MIN (16u << 10)
+#define LINK_LEND_MAX (64u << 10)
+#define LINK_BATCH (256u << 10)
+#define LINK_PIECES 64
 
 /* Bytes in the ring that the pipe has not taken yet. */
 struct link_piece {

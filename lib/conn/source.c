@@ -351,14 +351,15 @@ bad_record(struct source *s, struct op *op, const struct split *sp, uint64_t lin
 
 /* Make the row at [at, out->n) anew with the fields of --meta. */
 static int
-add_place(struct source *s, const struct split *sp, size_t at)
+add_place(struct source *s, struct split *sp, size_t at)
 {
-	struct val file = val_text(VAL_STR, sp->name, strlen(sp->name)),
-		   offset = val_i64((int64_t)sp->offset), v;
+	struct val file = val_text(VAL_STR, sp->name, strlen(sp->name)), offset, v;
 	const uint8_t *row = s->out->p + at;
 	struct rowb w;
 	int rc;
 
+	split_place(sp);
+	offset = val_i64((int64_t)sp->offset);
 	s->tmp.n = 0;
 	if ((rc = buf_put(&s->tmp, row, s->out->n - at)) != 0)
 		return rc;
@@ -391,24 +392,30 @@ note_seen(struct source *s, const uint8_t *row)
 	}
 }
 
-/* The row at [at, out->n): give it its time.  1 good, 0 bad and gone. */
+/* The row at [at, out->n) has no time: it goes, and ferr_text tells why.  0, or an error. */
 static int
-take_row(struct source *s, struct op *op, struct split *sp, size_t at)
+refuse_row(struct source *s, struct op *op, struct split *sp, size_t at)
 {
 	char reason[512];
+
+	snprintf(reason, sizeof(reason), "%s", ferr_text());
+	s->out->n = at;
+	split_place(sp);
+	return bad_record(s, op, sp, sp->line, 1, reason, sp->rec, sp->nrec);
+}
+
+/* The row at [at, out->n): give it its time.  1 good, 0 bad and gone. */
+static inline int
+take_row(struct source *s, struct op *op, struct split *sp, size_t at)
+{
 	int64_t ts;
 	int rc;
 
 	rc = source_clock_time(s->clock, sp, &s->schema, s->out->p + at, &ts);
 	if (rc == 0 && s->meta_file >= 0)
 		rc = add_place(s, sp, at);
-	if (rc == FERR_DATA) {
-		snprintf(reason, sizeof(reason), "%s", ferr_text());
-		s->out->n = at;
-		return bad_record(s, op, sp, sp->line, 1, reason, sp->rec, sp->nrec);
-	}
 	if (rc != 0)
-		return rc;
+		return rc == FERR_DATA ? refuse_row(s, op, sp, at) : rc;
 	row_set_time(s->out->p + at, ts);
 	if (s->unseen > 0)
 		note_seen(s, s->out->p + at);

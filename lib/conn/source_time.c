@@ -94,19 +94,24 @@ source_clock_free(struct source_clock *c)
 	free(c);
 }
 
+/* The schema has changed: where is the field now? */
 static int
+find_field(struct time_field *f, const struct schema *s)
+{
+	f->of = s;
+	f->n = s->n;
+	f->i = schema_find(s, f->name, strlen(f->name));
+	return f->plain ? 0 : expr_bind(f->e, s);
+}
+
+static inline int
 get_field(struct time_field *f, const struct schema *s, const uint8_t *row, struct val *v)
 {
 	struct expr_ctx ctx = { .row = row, .schema = s };
 	int rc;
 
-	if (f->of != s || f->n != s->n) {
-		f->of = s;
-		f->n = s->n;
-		f->i = schema_find(s, f->name, strlen(f->name));
-		if (!f->plain && (rc = expr_bind(f->e, s)) != 0)
-			return rc;
-	}
+	if ((f->of != s || f->n != s->n) && (rc = find_field(f, s)) != 0)
+		return rc;
 	if (f->plain) {
 		*v = f->i < 0 ? VAL_NULLV : row_raw(row, (unsigned)f->i);
 		return 0;
@@ -115,7 +120,16 @@ get_field(struct time_field *f, const struct schema *s, const uint8_t *row, stru
 	return expr_eval(f->e, &ctx, v);
 }
 
-/* A value as a time. */
+/* The text v as a time, as --time wants it. */
+static inline bool
+text_time(const struct source_clock *c, const struct time_field *f, struct split *sp, struct val v,
+	  int64_t *ts)
+{
+	return f->format != NULL ? time_strptime(v.s, v.n, f->format, c->tz, ts)
+				 : time_parse(v.s, v.n, c->tz, &sp->times, ts);
+}
+
+/* Any value as a time. */
 static int
 as_time(const struct source_clock *c, const struct time_field *f, struct split *sp, struct val v,
 	int64_t *ts)
@@ -131,11 +145,7 @@ as_time(const struct source_clock *c, const struct time_field *f, struct split *
 	case VAL_F64: ok = time_of_f64(v.f, ts); break;
 	case VAL_STR:
 	case VAL_CELL:
-		if (f->format != NULL)
-			ok = time_strptime(v.s, v.n, f->format, c->tz, ts);
-		else
-			ok = time_parse(v.s, v.n, c->tz, &sp->times, ts);
-		if (ok)
+		if (text_time(c, f, sp, v, ts))
 			return 0;
 		return ferr(FERR_DATA, "%s is not a time that --time %s%s%s can read",
 			    quote(v.s, v.n, q), f->name, f->format != NULL ? ":" : "",
@@ -149,35 +159,43 @@ as_time(const struct source_clock *c, const struct time_field *f, struct split *
 			 f->name);
 }
 
+/* The value of --time's field, v, is nothing. */
+static int
+no_time(const struct source_clock *c, const struct schema *s, const struct val *v)
+{
+	const char *near = c->time.plain && c->time.i < 0 ? schema_near(s, c->time.name) : NULL;
+
+	return ferr(FERR_DATA, "no event time: field '%s' is %s%s%s%s", c->time.name,
+		    v->t == VAL_ABSENT || c->time.i < 0 ? "missing" : "null",
+		    near != NULL ? "; did you mean '" : "", near != NULL ? near : "",
+		    near != NULL ? "'?" : "");
+}
+
 int
 source_clock_time(struct source_clock *c, struct split *sp, const struct schema *s,
 		  const uint8_t *row, int64_t *ts)
 {
 	struct val v;
-	const char *near;
 	int rc;
 
-	if ((c->uses++ & 63) == 0 && (c->kind == TIME_PROC || c->max_ahead != 0))
-		c->wall = fio_wall_ms();
 	if (c->kind == TIME_NONE) {
 		*ts = row_time(row);
 		return 0;
 	}
+	if ((c->kind == TIME_PROC || c->max_ahead != 0) && (c->uses++ & 63) == 0)
+		c->wall = fio_wall_ms();
 	if (c->kind == TIME_PROC) {
 		*ts = c->wall;
 		return 0;
 	}
 	if ((rc = get_field(&c->time, s, row, &v)) != 0)
 		return rc;
-	if (val_is_null(&v)) {
-		near = c->time.plain && c->time.i < 0 ? schema_near(s, c->time.name) : NULL;
-		return ferr(FERR_DATA, "no event time: field '%s' is %s%s%s%s", c->time.name,
-			    v.t == VAL_ABSENT || c->time.i < 0 ? "missing" : "null",
-			    near != NULL ? "; did you mean '" : "", near != NULL ? near : "",
-			    near != NULL ? "'?" : "");
+	if (v.t != VAL_STR || !text_time(c, &c->time, sp, v, ts)) {
+		if (val_is_null(&v))
+			return no_time(c, s, &v);
+		if ((rc = as_time(c, &c->time, sp, v, ts)) != 0)
+			return rc;
 	}
-	if ((rc = as_time(c, &c->time, sp, v, ts)) != 0)
-		return rc;
 	if (c->max_ahead != 0 && *ts > c->wall + c->max_ahead)
 		return ferr(FERR_DATA,
 			    "event time is further ahead of the clock than --max-ahead allows");

@@ -15,9 +15,9 @@
 struct split_in {
 	struct split_conf conf;
 	struct file *file;
-	struct buf b; /* unpacked bytes; [at, b.n) are to be read */
-	size_t at;
-	uint64_t base; /* offset of b.p[0] in the unpacked file */
+	struct buf b;	/* unpacked bytes; [at, b.n) are to be read */
+	size_t at, rec; /* rec: where the record last returned begins */
+	uint64_t base;	/* offset of b.p[0] in the unpacked file */
 	bool eof;
 	struct fmt_reader *reader; /* text; NULL until the format is known */
 	struct follow *follow;
@@ -236,38 +236,38 @@ open_format(struct split *s)
 	return (rc = fmt_reader_new(&in->reader, &c)) != 0 ? rc : 1;
 }
 
-static void
-note_place(struct split *s, const uint8_t *p, size_t used)
+void
+split_place(struct split *s)
 {
-	s->line = fmt_reader_line(s->in->reader);
-	s->offset = s->in->base + (uint64_t)(p - s->in->b.p);
-	while (used > 0 && (p[used - 1] == '\n' || p[used - 1] == '\r'))
-		used--;
-	s->rec = p;
-	s->nrec = used;
+	struct split_in *in = s->in;
+	const uint8_t *end = in->b.p + in->at;
+
+	if (in->reader == NULL)
+		return; /* known already */
+	s->line = fmt_reader_line(in->reader);
+	s->rec = in->b.p + in->rec;
+	s->offset = in->base + in->rec;
+	while (end > s->rec && (end[-1] == '\n' || end[-1] == '\r'))
+		end--;
+	s->nrec = (size_t)(end - s->rec);
 }
 
-static int
+static inline int
 next_text(struct split *s, struct buf *out)
 {
 	struct split_in *in = s->in;
 	size_t used;
-	const uint8_t *p;
 	int rc;
 
 	for (;;) {
-		p = in->b.p + in->at;
-		rc = fmt_read(in->reader, p, in->b.n - in->at, in->eof && !in->conf.hold, &used,
-			      out, &s->bad);
+		in->rec = in->at;
+		rc = fmt_read(in->reader, in->b.p + in->at, in->b.n - in->at,
+			      in->eof && !in->conf.hold, &used, out, &s->bad);
 		in->at += used;
-		if (rc == 1) {
-			note_place(s, p, used);
+		if (__builtin_expect(rc == 1, 1))
 			return 1;
-		}
-		if (rc == FERR_DATA || rc == FERR_LIMIT) {
-			s->line = s->bad.line;
+		if (rc == FERR_DATA || rc == FERR_LIMIT)
 			return FERR_DATA;
-		}
 		if (rc == 0 && (!in->eof || in->at < in->b.n))
 			continue;
 		if (rc < 0 && rc != FERR_AGAIN)
@@ -395,26 +395,29 @@ next_gen(struct split *s, struct buf *out)
 	return ready_row(in, out);
 }
 
+static inline int
+next_row(struct split *s, struct buf *out)
+{
+	struct split_in *in = s->in;
+	int rc;
+
+	if (in->gen != NULL)
+		return next_gen(s, out);
+	if (in->reader == NULL && !in->frames && (rc = open_format(s)) != 1)
+		return rc;
+	return in->frames ? next_frames(s, out) : next_text(s, out);
+}
+
 int
 split_next(struct split *s, struct buf *out)
 {
 	struct split_in *in = s->in;
 	int rc;
 
-	for (;;) {
-		if (in->gen != NULL)
-			rc = next_gen(s, out);
-		else if (in->frames)
-			rc = next_frames(s, out);
-		else if (in->reader != NULL)
-			rc = next_text(s, out);
-		else if ((rc = open_format(s)) == 1)
-			continue;
-		if (rc != 0 || in->follow == NULL || (file_packed(in->file) && !in->finishing))
-			break;
-		if ((rc = next_file(s)) != 0) /* a followed file's successor */
-			return rc;
-	}
+	do
+		rc = next_row(s, out);
+	while (rc == 0 && in->follow != NULL && (!file_packed(in->file) || in->finishing) &&
+	       (rc = next_file(s)) == 0); /* a followed file's successor */
 	s->waiting = rc == FERR_AGAIN;
 	s->done = rc == 0;
 	return rc;

@@ -29,7 +29,7 @@ struct split {
 	int64_t marked_at;   /* when that was, monotonic ns */
 	int64_t last_at;     /* when the last record came */
 	struct time_cache times;
-	/* where the record last returned stood */
+	/* where the record last returned stood, as of split_place() */
 	uint64_t line, offset;
 	const uint8_t *rec;
 	size_t nrec;
@@ -55,6 +55,9 @@ void split_close(struct split *s);
  * FERR_DATA for a bad record (s->bad; reading may go on); or another error.
  */
 int split_next(struct split *s, struct buf *out);
+
+/* After split_next: set line, offset and text of the record last returned. */
+void split_place(struct split *s);
 
 /* A descriptor to wait for while it has nothing (-1: none). */
 int split_fd(const struct split *s);

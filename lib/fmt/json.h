@@ -50,6 +50,14 @@ int json_read(struct json_reader *r, const uint8_t *s, size_t n, struct buf *out
 	      struct json_bad *bad);
 
 /*
+ * The quick way for NDJSON: if s[0..n) begins with a whole valid object and the line feed that ends
+ * its line, and out has room without growing, append its row as json_read does and return the bytes
+ * used, line feed included.  Else 0, and nothing has been appended: find the line's end and take
+ * json_read, which also tells what is wrong.  BUF_SLACK as above.
+ */
+size_t json_read_line(struct json_reader *r, const uint8_t *s, size_t n, struct buf *out);
+
+/*
  * Check one JSON value at s[0..n) and tell its length: returns bytes used (blanks before it
  * included), 0 with *bad when it is invalid or not complete (bad->at == n then means "ended too
  * early").  Reads nothing behind s[n - 1].

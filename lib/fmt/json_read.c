@@ -14,27 +14,32 @@
 #include "base/num.h"
 #include "fmt/json_internal.h"
 
-#define NAMES_MAX 8192 /* remembered; then all are forgotten */
-#define NAME_LONG 250  /* longer names are not remembered */
-#define NEW_NAME 1     /* the schema does not have this name yet */
+#define NAMES_MAX 8192	     /* remembered; then all are forgotten */
+#define NAME_LONG 250	     /* longer names are not remembered */
+#define LINE_LONG (1u << 20) /* longer lines take the long way */
+#define NEW_NAME 1	     /* the schema does not have this name yet */
 #define ROW_FIXED(n) (ROW_HDR + 9 * (size_t)(n))
 
-/* A name as it stood in the text, with both quotes and the colon right behind. */
+/*
+ * A name as it stood in the text, with both quotes and the colon right behind.  The fields that are
+ * used for each record fill one cache line.
+ */
 struct name {
-	uint64_t head[2], mask[2]; /* its first 16 bytes, and which of them count */
-	uint64_t hash;		   /* of the quoted name without the colon */
-	uint32_t n;		   /* bytes, colon included */
-	uint32_t text;		   /* where it lies in reader.texts */
-	uint32_t next, alt;	   /* what followed it last, and before that; 0 unknown */
-	int slot;		   /* field number, or -1: not wanted */
+	uint8_t head[16], mask[16]; /* its first 16 bytes, and which of them count */
+	struct name *next, *alt;    /* what followed it last, and before that; names[0] unknown */
+	uint32_t n;		    /* bytes, colon included */
+	uint32_t text;		    /* where it lies in reader.texts */
+	int slot;		    /* field number, or -1: not wanted */
+	uint32_t hash;		    /* of the quoted name without the colon */
 };
 
 struct json_reader {
 	struct schema *schema;
-	struct name
-	    *names; /* names[0] stands for the beginning of the object and matches nothing */
-	uint32_t nnames, cap;
-	uint32_t *index; /* open addressing on name.hash, 2 * cap entries; 0 is free */
+	/* NAMES_MAX of them; the first stands for the beginning of the object, and matches nothing
+	 */
+	struct name *names;
+	uint32_t nnames;
+	uint32_t *index; /* open addressing on name.hash, 2 * NAMES_MAX entries; 0 is free */
 	struct buf texts, scratch;
 	char **only; /* --fields, or NULL */
 	unsigned *only_to;
@@ -58,8 +63,8 @@ no_memory(void)
 static void
 forget_names(struct json_reader *r)
 {
-	memset(r->index, 0, 2 * r->cap * sizeof(*r->index));
-	r->names[0] = (struct name){ .n = UINT32_MAX };
+	memset(r->index, 0, 2 * NAMES_MAX * sizeof(*r->index));
+	r->names[0] = (struct name){ .next = r->names, .alt = r->names, .n = UINT32_MAX };
 	r->nnames = 1;
 	r->texts.n = 0;
 }
@@ -72,9 +77,8 @@ json_reader_new(struct json_reader **out, struct schema *schema)
 	if (r == NULL)
 		return no_memory();
 	r->schema = schema;
-	r->cap = 32;
-	r->names = calloc(r->cap, sizeof(*r->names));
-	r->index = calloc(2 * r->cap, sizeof(*r->index));
+	r->names = malloc(NAMES_MAX * sizeof(*r->names)); /* only what is used gets pages */
+	r->index = malloc(2 * NAMES_MAX * sizeof(*r->index));
 	if (r->names == NULL || r->index == NULL) {
 		json_reader_free(r);
 		return no_memory();
@@ -129,77 +133,54 @@ json_reader_only(struct json_reader *r, const char *const *names, const unsigned
 /* ---- names ---- */
 
 static inline bool
-name_matches(const struct json_reader *r, const struct name *k, const uint8_t *p, ptrdiff_t left)
+name_matches(const struct json_reader *r, const struct name *k, const uint8_t *p,
+	     const uint8_t *end)
 {
-	uint64_t x = (le64get(p) ^ k->head[0]) & k->mask[0];
-	uint64_t y = (le64get(p + 8) ^ k->head[1]) & k->mask[1];
-
-	if ((x | y) != 0 || (ptrdiff_t)k->n > left)
+	if (!json_same16(p, k->mask, k->head))
 		return false;
-	return k->n <= 16 || memcmp(p + 16, r->texts.p + k->text + 16, k->n - 16) == 0;
+	return k->n <= 16 || ((ptrdiff_t)k->n <= end - p &&
+			      memcmp(p + 16, r->texts.p + k->text + 16, k->n - 16) == 0);
 }
 
 static void
 index_put(struct json_reader *r, uint32_t i)
 {
-	uint32_t mask = 2 * r->cap - 1, at = (uint32_t)r->names[i].hash & mask;
+	uint32_t mask = 2 * NAMES_MAX - 1, at = r->names[i].hash & mask;
 
 	while (r->index[at] != 0)
 		at = (at + 1) & mask;
 	r->index[at] = i;
 }
 
-static int
-names_grow(struct json_reader *r)
-{
-	uint32_t cap = 2 * r->cap;
-	struct name *names = realloc(r->names, cap * sizeof(*names));
-	uint32_t *index;
-
-	if (names == NULL)
-		return no_memory();
-	r->names = names;
-	if ((index = calloc(2 * cap, sizeof(*index))) == NULL)
-		return no_memory();
-	free(r->index);
-	r->index = index;
-	r->cap = cap;
-	for (uint32_t i = 1; i < r->nnames; i++)
-		index_put(r, i);
-	return 0;
-}
-
 /* Remember the quoted name s[0..n); its number, or FERR_NOMEM. */
 static int
-name_add(struct json_reader *r, const uint8_t *s, size_t n, uint64_t hash, int slot)
+name_add(struct json_reader *r, const uint8_t *s, size_t n, uint32_t hash, int slot)
 {
 	struct name *k;
-	uint8_t head[16] = { 0 }, mask[16] = { 0 };
 
 	if (r->nnames == NAMES_MAX)
 		forget_names(r);
-	if (r->nnames == r->cap && names_grow(r) != 0)
-		return FERR_NOMEM;
 	k = &r->names[r->nnames];
-	*k = (struct name){
-		.hash = hash, .n = (uint32_t)n + 1, .text = (uint32_t)r->texts.n, .slot = slot
-	};
+	*k = (struct name){ .next = r->names,
+			    .alt = r->names,
+			    .hash = hash,
+			    .n = (uint32_t)n + 1,
+			    .text = (uint32_t)r->texts.n,
+			    .slot = slot };
 	if (buf_put(&r->texts, s, n) != 0 || buf_putc(&r->texts, ':') != 0)
 		return FERR_NOMEM;
-	memcpy(head, r->texts.p + k->text, k->n < 16 ? k->n : 16);
-	memset(mask, 0xff, k->n < 16 ? k->n : 16);
-	memcpy(k->head, head, 16);
-	memcpy(k->mask, mask, 16);
+	memcpy(k->head, r->texts.p + k->text, k->n < 16 ? k->n : 16);
+	memset(k->mask, 0xff, k->n < 16 ? k->n : 16);
 	index_put(r, r->nnames);
 	return (int)r->nnames++;
 }
 
 static int
-name_find(const struct json_reader *r, const uint8_t *s, size_t n, uint64_t hash)
+name_find(const struct json_reader *r, const uint8_t *s, size_t n, uint32_t hash)
 {
-	uint32_t mask = 2 * r->cap - 1;
+	uint32_t mask = 2 * NAMES_MAX - 1;
 
-	for (uint32_t at = (uint32_t)hash & mask; r->index[at] != 0; at = (at + 1) & mask) {
+	for (uint32_t at = hash & mask; r->index[at] != 0; at = (at + 1) & mask) {
 		const struct name *k = &r->names[r->index[at]];
 
 		if (k->hash == hash && k->n == n + 1 && memcmp(r->texts.p + k->text, s, n) == 0)
@@ -235,16 +216,16 @@ resolve(struct json_reader *r, const uint8_t *s, size_t n, bool escaped, int *sl
 }
 
 /*
- * The slow way: read the name at *p and its colon, find its field.  *name, the number of the one
- * before, becomes its own (0 when it is not remembered).
+ * The slow way: read the name at *p and its colon, find its field.  *name, the one before,
+ * becomes this one (names[0] when it is not remembered).
  */
 static int
-read_name(struct json_reader *r, const struct json_text *t, const uint8_t **p, uint32_t *name,
+read_name(struct json_reader *r, const struct json_text *t, const uint8_t **p, struct name **name,
 	  int *slot)
 {
 	const uint8_t *s = *p, *colon;
 	bool escaped;
-	uint64_t hash;
+	uint32_t hash;
 	size_t n;
 	int i, rc;
 
@@ -262,22 +243,22 @@ read_name(struct json_reader *r, const struct json_text *t, const uint8_t **p, u
 	}
 	*p = colon + 1;
 	if (n > NAME_LONG) {
-		*name = 0;
+		*name = r->names;
 		return resolve(r, s, n, escaped, slot);
 	}
-	hash = hash64(s, n);
+	hash = (uint32_t)hash64(s, n);
 	if ((i = name_find(r, s, n, hash)) == 0) {
 		if ((rc = resolve(r, s, n, escaped, slot)) != 0)
 			return rc;
 		if ((i = name_add(r, s, n, hash, *slot)) < 0)
 			return i;
 	}
-	if (*name < r->nnames && r->names[*name].next != (uint32_t)i) {
-		r->names[*name].alt = r->names[*name].next;
-		r->names[*name].next = (uint32_t)i;
+	if ((*name)->next != &r->names[i]) {
+		(*name)->alt = (*name)->next;
+		(*name)->next = &r->names[i];
 	}
-	*name = (uint32_t)i;
-	*slot = r->names[i].slot;
+	*name = &r->names[i];
+	*slot = (*name)->slot;
 	return 0;
 }
 
@@ -319,15 +300,19 @@ read_string(const struct json_text *t, const uint8_t *p, struct row_at *a, unsig
 {
 	const uint8_t *q = p + 1;
 	uint8_t *to = a->w;
-	unsigned k;
+	json_mask m;
 	size_t n;
 
-	do {
-		k = json_block(q, to, true);
-		q += k;
-		to += k;
-	} while (k == JSON_BLOCK && q < t->end);
-	if (__builtin_expect(q < t->end && *q == '"', 1)) {
+	/* whole blocks go by in steps that do not depend on what is in them */
+	while ((m = json_special(q, to, true)) == 0) {
+		if (q >= t->end)
+			return json_fault(t, q, "");
+		q += JSON_BLOCK;
+		to += JSON_BLOCK;
+	}
+	q += json_first(m);
+	to += json_first(m);
+	if (__builtin_expect(*q == '"', 1)) {
 		set_text(a, slot, VAL_STR, (size_t)(to - a->w));
 		return q + 1;
 	}
@@ -435,111 +420,119 @@ read_number(const struct json_text *t, const uint8_t *p, struct row_at *a, unsig
 }
 
 static const uint8_t *
-read_nested(const struct json_text *t, const uint8_t *p, uint8_t *to, size_t *n)
+read_nested(const struct json_text *t, const uint8_t *p, uint8_t *to, size_t *n, bool *feeds)
 {
 	bool blanks = false;
-	const uint8_t *q = json_scan_value(t, p, 1, &blanks);
+	const uint8_t *q = json_quick_value(p, t->end, &blanks);
 
-	if (q == NULL)
+	if (q == NULL && (q = json_scan_value(t, p, 1, &blanks)) == NULL)
 		return NULL;
 	*n = (size_t)(q - p);
-	if (blanks)
+	if (blanks) {
+		*feeds = true;
 		*n = json_squeeze(p, *n, to);
-	else
+	} else {
 		for (size_t k = 0; k < *n; k += 16)
 			memcpy(to + k, p + k, 16);
+	}
 	return q;
 }
 
+/* true, false or null; which of them is found without a branch.  NULL when it is none. */
 static inline const uint8_t *
-read_value(const struct json_text *t, const uint8_t *p, struct row_at *a, unsigned slot)
+read_word(const uint8_t *p, struct row_at *a, unsigned slot)
+{
+	uint32_t word = le32get(p);
+	unsigned n = json_word(p);
+
+	if (n == 0)
+		return NULL;
+	set(a, slot, word == JSON_NULL ? VAL_NULL : VAL_BOOL, word == JSON_TRUE);
+	return p + n;
+}
+
+static inline const uint8_t *
+read_value(const struct json_text *t, const uint8_t *p, struct row_at *a, unsigned slot,
+	   bool *feeds)
 {
 	const uint8_t *q;
-	uint32_t word;
 	size_t n;
 
-	switch (*p) {
-	case '"': return read_string(t, p, a, slot);
-	case '{':
-	case '[':
-		if ((q = read_nested(t, p, a->w, &n)) == NULL)
-			return NULL;
-		set_text(a, slot, VAL_JSON, n);
+	if (*p == '"')
+		return read_string(t, p, a, slot);
+	if (*p == '-' || json_is_digit(*p))
+		return read_number(t, p, a, slot);
+	if (*p == '{' || *p == '[') {
+		if ((q = read_nested(t, p, a->w, &n, feeds)) != NULL)
+			set_text(a, slot, VAL_JSON, n);
 		return q;
-	case 't':
-		memcpy(&word, "true", 4);
-		if (le32get(p) != word)
-			break;
-		set(a, slot, VAL_BOOL, 1);
-		return p + 4;
-	case 'f':
-		memcpy(&word, "alse", 4);
-		if (le32get(p + 1) != word)
-			break;
-		set(a, slot, VAL_BOOL, 0);
-		return p + 5;
-	case 'n':
-		memcpy(&word, "null", 4);
-		if (le32get(p) != word)
-			break;
-		set(a, slot, VAL_NULL, 0);
-		return p + 4;
-	default:
-		if (*p == '-' || json_is_digit(*p))
-			return read_number(t, p, a, slot);
 	}
-	return value_fault(t, p);
+	return (q = read_word(p, a, slot)) != NULL ? q : value_fault(t, p);
 }
 
 /* ---- records ---- */
 
-/* The fields, p at the first name; *end is set behind the brace. */
-static int
-read_fields(struct json_reader *r, const struct json_text *t, const uint8_t *p, struct row_at *out,
-	    const uint8_t **end)
+/* Blanks, mostly none or one; *feeds is set if there may be line feeds among them. */
+static inline const uint8_t *
+pass_blanks(const uint8_t *p, const uint8_t *end, bool *feeds)
 {
-	const struct name *k = r->names, *next;
+	if (*p > ' ')
+		return p;
+	if (*p == ' ' && p[1] > ' ')
+		return p + 1;
+	*feeds = true;
+	return json_blanks(p, end);
+}
+
+/*
+ * The fields, p at the first name; *behind is set behind the brace.  *feeds is set if there may be
+ * line feeds in the text.
+ */
+static inline int
+read_fields(struct json_reader *r, const struct json_text *t, const uint8_t *p, struct row_at *out,
+	    const uint8_t **behind, bool *feeds)
+{
+	struct name *k = r->names, *next;
 	struct row_at a = *out;
-	bool blanks = false;
-	uint32_t name;
+	const uint8_t *end = t->end;
 	int slot, rc;
 
 	for (;;) {
-		next = &r->names[k->next];
-		if (__builtin_expect(name_matches(r, next, p, t->end - p), 1) ||
-		    (next = &r->names[k->alt], name_matches(r, next, p, t->end - p))) {
+		next = k->next;
+		if (!name_matches(r, next, p, end)) {
+			p = pass_blanks(p, end, feeds);
+			if (!name_matches(r, next, p, end) &&
+			    !name_matches(r, next = k->alt, p, end))
+				next = NULL;
+		}
+		if (next != NULL) {
 			p += next->n;
 			slot = next->slot;
 			k = next;
 		} else {
-			name = (uint32_t)(k - r->names);
-			if ((rc = read_name(r, t, &p, &name, &slot)) != 0)
+			*feeds = true;
+			if ((rc = read_name(r, t, &p, &k, &slot)) != 0)
 				return rc;
-			k = &r->names[name];
 		}
-		if (*p <= ' ')
-			p = json_blanks(p, t->end);
-		if (p >= t->end) {
+		p = pass_blanks(p, end, feeds);
+		if (p >= end) {
 			json_fault(t, p, "");
 			return FERR_DATA;
 		}
-		p = slot >= 0 ? read_value(t, p, &a, (unsigned)slot)
-			      : json_scan_value(t, p, 1, &blanks);
+		p = slot >= 0 ? read_value(t, p, &a, (unsigned)slot, feeds)
+			      : json_scan_value(t, p, 1, feeds);
 		if (p == NULL)
 			return FERR_DATA;
-		if (*p <= ' ')
-			p = json_blanks(p, t->end);
+		p = pass_blanks(p, end, feeds);
 		if (*p != ',')
 			break;
 		p++;
-		if (*p <= ' ')
-			p = json_blanks(p, t->end);
 	}
-	if (p >= t->end || *p != '}') {
+	if (p >= end || *p != '}') {
 		json_fault(t, p, "expected ',' or '}'");
 		return FERR_DATA;
 	}
-	*end = p + 1;
+	*behind = p + 1;
 	out->w = a.w;
 	return 0;
 }
@@ -562,12 +555,36 @@ check_tail(const struct json_text *t, const uint8_t *p)
 	return p == t->end ? p : json_fault(t, p, "text behind the object");
 }
 
+/* Begin a row at the end of out; room for the record's text is there. */
+static inline struct row_at
+begin_row(const struct json_reader *r, const struct buf *out)
+{
+	uint8_t *row = out->p + out->n;
+	size_t n = r->schema->n;
+
+	memset(row, 0, ROW_FIXED(n));
+	return (struct row_at){ row, row + ROW_HDR, row + ROW_HDR + 8 * n, row + ROW_FIXED(n) };
+}
+
+static inline void
+end_row(const struct json_reader *r, const struct row_at *a, struct buf *out)
+{
+	size_t len = ((size_t)(a->w - a->row) + 7) & ~(size_t)7;
+
+	le64put(a->w, 0);
+	le32put(a->row, (uint32_t)len);
+	le16put(a->row + 4, (uint16_t)r->schema->n);
+	a->row[6] = ROW_INSERT;
+	row_set_time(a->row, ROW_NOTIME);
+	out->n += len;
+}
+
 /* Read the record into a row with room for the fields known so far. */
 static int
 read_row(struct json_reader *r, const struct json_text *t, struct buf *out)
 {
-	unsigned n = r->schema->n;
-	size_t fixed = ROW_FIXED(n), len;
+	size_t fixed = ROW_FIXED(r->schema->n);
+	bool feeds = false;
 	const uint8_t *p;
 	struct row_at a;
 	int rc;
@@ -576,29 +593,45 @@ read_row(struct json_reader *r, const struct json_text *t, struct buf *out)
 		return FERR_DATA;
 	if (buf_room(out, fixed + (size_t)(t->end - t->s) + 8) != 0)
 		return FERR_NOMEM;
-	a.row = out->p + out->n;
-	a.slots = a.row + ROW_HDR;
-	a.tags = a.slots + 8 * (size_t)n;
-	a.w = a.row + fixed;
-	memset(a.row, 0, fixed);
+	a = begin_row(r, out);
 	if (p < t->end && *p == '}')
 		p++;
-	else if ((rc = read_fields(r, t, p, &a, &p)) != 0)
+	else if ((rc = read_fields(r, t, p, &a, &p, &feeds)) != 0)
 		return rc;
 	if (check_tail(t, p) == NULL)
 		return FERR_DATA;
-	le64put(a.w, 0);
-	len = ((size_t)(a.w - a.row) + 7) & ~(size_t)7;
-	if (len > ROW_MAX) {
+	if ((size_t)(a.w - a.row) > ROW_MAX) {
 		*t->bad = (struct json_bad){ .at = 0, .reason = "the record is too long" };
 		return FERR_LIMIT;
 	}
-	le32put(a.row, (uint32_t)len);
-	le16put(a.row + 4, (uint16_t)n);
-	a.row[6] = ROW_INSERT;
-	row_set_time(a.row, ROW_NOTIME);
-	out->n += len;
+	end_row(r, &a, out);
 	return 0;
+}
+
+size_t
+json_read_line(struct json_reader *r, const uint8_t *s, size_t n, struct buf *out)
+{
+	size_t fixed = ROW_FIXED(r->schema->n), room = out->cap - out->n;
+	struct json_bad bad;
+	struct json_text t = { .s = s, .bad = &bad };
+	bool feeds = false;
+	const uint8_t *p;
+	struct row_at a;
+
+	if (n == 0 || *s != '{' || room <= fixed + 8)
+		return 0;
+	room -= fixed + 8;
+	room = room < LINE_LONG ? room : LINE_LONG;
+	t.end = s + (n < room ? n : room);
+	a = begin_row(r, out);
+	if (read_fields(r, &t, s + 1, &a, &p, &feeds) != 0)
+		return 0;
+	while (p < t.end && *p != '\n' && json_is_blank(*p))
+		p++;
+	if (p >= t.end || *p != '\n' || (feeds && memchr(s, '\n', (size_t)(p - s)) != NULL))
+		return 0;
+	end_row(r, &a, out);
+	return (size_t)(p - s) + 1;
 }
 
 /* Append all names of a record to the schema; but first see that it is sound. */

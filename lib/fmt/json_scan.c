@@ -24,11 +24,13 @@ plain_run(const uint8_t *p, const uint8_t *end, uint8_t *high)
 	bool ascii = true;
 
 	while ((size_t)(end - p) >= JSON_BLOCK) {
-		unsigned n = json_block(p, NULL, ascii);
+		json_mask m = json_special(p, NULL, ascii);
 
-		p += n;
-		if (n == JSON_BLOCK)
+		if (m == 0) {
+			p += JSON_BLOCK;
 			continue;
+		}
+		p += json_first(m);
 		if (*p < 0x80)
 			return p;
 		*high = 0x80;
@@ -118,13 +120,13 @@ json_scan_string(const struct json_text *t, const uint8_t *p, bool *escaped)
 	const uint8_t *body = p + 1;
 	uint8_t high = 0;
 	bool backslash = false;
-	unsigned n;
 
 	if (t->end - p > (ptrdiff_t)JSON_BLOCK) { /* most are short and plain */
-		n = json_block(body, NULL, true);
-		if (n < JSON_BLOCK && body[n] == '"') {
+		json_mask m = json_special(body, NULL, true);
+
+		if (m != 0 && body[json_first(m)] == '"') {
 			*escaped = false;
-			return body + n + 1;
+			return body + json_first(m) + 1;
 		}
 	}
 	for (p = plain_run(body, t->end, &high); p < t->end && *p == '\\';
@@ -324,6 +326,100 @@ scan_name(const struct json_text *t, const uint8_t *p, bool *blanks)
 	if (p >= t->end || *p != ':')
 		return json_fault(t, p, "expected ':'");
 	return skip_blanks(p + 1, t->end, blanks);
+}
+
+/* 1 to 15 digits; NULL if they are not that many. */
+static inline const uint8_t *
+quick_digits(const uint8_t *p)
+{
+	const uint8_t *stop = p + 16;
+
+	if (!json_is_digit(*p))
+		return NULL;
+	while (p < stop && json_is_digit(*++p))
+		;
+	return p < stop ? p : NULL;
+}
+
+/* A number without exponent. */
+static inline const uint8_t *
+quick_number(const uint8_t *p)
+{
+	p += *p == '-';
+	if (*p == '0' && json_is_digit(p[1]))
+		return NULL;
+	if ((p = quick_digits(p)) != NULL && *p == '.')
+		p = quick_digits(p + 1);
+	return p == NULL || (*p | 0x20) == 'e' ? NULL : p;
+}
+
+/* A string of plain ASCII, p at its quote. */
+static inline const uint8_t *
+quick_string(const uint8_t *p, const uint8_t *end)
+{
+	json_mask m;
+
+	for (p++; (m = json_special(p, NULL, true)) == 0; p += JSON_BLOCK)
+		if (p >= end)
+			return NULL;
+	p += json_first(m);
+	return *p == '"' ? p + 1 : NULL;
+}
+
+static inline const uint8_t *
+quick_blank(const uint8_t *p, bool *blanks)
+{
+	if (*p != ' ')
+		return p;
+	*blanks = true;
+	return p + 1;
+}
+
+/* A string, a number, a word, or an empty object or array. */
+static inline const uint8_t *
+quick_leaf(const uint8_t *p, const uint8_t *end)
+{
+	unsigned n;
+
+	if (*p == '"')
+		return quick_string(p, end);
+	if (*p <= '9')
+		return quick_number(p);
+	if (*p == '[' || *p == '{')
+		return p + 2;
+	return (n = json_word(p)) != 0 ? p + n : NULL;
+}
+
+const uint8_t *
+json_quick_value(const uint8_t *p, const uint8_t *end, bool *blanks)
+{
+	uint64_t objects = 0; /* one bit a level, the innermost lowest: is it an object? */
+	unsigned depth = 0;
+
+	for (;;) {
+		if ((*p == '{' || *p == '[') && p[1] != *p + 2) { /* '}' is '{' + 2, so ']' */
+			if (p >= end || ++depth > 64)
+				return NULL;
+			objects = objects << 1 | (*p++ == '{');
+		} else {
+			if ((p = quick_leaf(p, end)) == NULL || p >= end)
+				return NULL;
+			for (; depth > 0 && *p != ','; depth--) {
+				if (*p != ((objects & 1) != 0 ? '}' : ']') || ++p > end)
+					return NULL;
+				objects >>= 1;
+			}
+			if (depth == 0)
+				return p;
+			p = quick_blank(p + 1, blanks);
+		}
+		if ((objects & 1) != 0) {
+			if (*p != '"' || (p = quick_string(p, end)) == NULL || *p != ':' ||
+			    p + 1 >= end)
+				return NULL;
+			p = quick_blank(p + 1, blanks);
+		}
+	}
 }
 
 const uint8_t *

@@ -334,11 +334,20 @@ int
 ndjson_read(struct fmt_reader *r, const struct feed *in, size_t *used, struct buf *out,
 	    struct fmt_bad *bad)
 {
-	if (__builtin_expect(r->json->mode == LINES, 1))
+	struct ndjson *j = r->json;
+
+	if (__builtin_expect(j->mode == LINES, 1)) {
+		if (!r->skipping && r->seen == 0 && !j->typed &&
+		    (*used = json_read_line(j->json, in->p, in->n, out)) != 0) {
+			r->rec_line = r->line;
+			fmt_next_line(r);
+			return 1;
+		}
 		return read_line(r, in, used, out, bad);
+	}
 	if (r->skipping)
 		return skip_element(r, in, used);
-	if (r->json->mode == BEHIND)
+	if (j->mode == BEHIND)
 		return read_behind(r, in, used, out, bad);
 	return read_begin(r, in, used, out, bad);
 }

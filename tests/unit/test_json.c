@@ -732,6 +732,76 @@ T(writing_types_cells_and_leaves_out)
 	fix_fini(&f);
 }
 
+/* What json_read_line makes of s[0..n), with the byte `behind` all over the slack. */
+static size_t
+quick(struct fix *f, const char *s, size_t n, char behind)
+{
+	uint8_t *copy = malloc(n + BUF_SLACK);
+	size_t used;
+
+	memset(copy + n, behind, BUF_SLACK);
+	memcpy(copy, s, n);
+	used = json_read_line(f->r, copy, n, &f->rows);
+	free(copy);
+	return used;
+}
+
+T(whole_lines_go_the_quick_way)
+{
+	static const struct {
+		const char *line;
+		bool taken;
+	} t[] = {
+		{ "{\"a\":1,\"b\":\"x\"}\n", true },
+		{ "{\"b\":\"\\u00fc\u00fc\",\"a\":1e300}\r\n", true },
+		{ "{\"a\":{\"k\":[1,-2.5,\"\",{\"l\":[3]}]},\"b\":[true,1E2]} \n", true },
+		{ "{ \"a\": 123456789012345678901 , \"b\" :[1, 2] }\t\n", true },
+		{ "{\"a\": [true, null, {\"l\": [], \"m\": {}}], \"b\": false}\n", true },
+		{ "{\"a\":1}x\n", false },
+		{ "{\"a\":1, \n\"b\":2}\n", false },
+		{ "{\"a\":[1, \n2]}\n", false },
+		{ "{\"a\":1,}\n", false },
+		{ "{\"a\":1\n}\n", false },
+		{ "{\"a\":1,\n\"b\":2}\n", false },
+		{ "{\"a\":\n1}\n", false },
+		{ "{\"a\"\n:1}\n", false },
+		{ "{\"a\":[1,\n2]}\n", false },
+		{ "{\"a\":\"x\ny\"}\n", false },
+		{ "{\"a\":1,\"new\":2}\n", false },
+		{ "[1]\n", false },
+		{ "\n", false },
+	};
+	struct fix f;
+
+	fix_init(&f);
+	T_INT(read_s(&f, "{\"a\":0,\"b\":0}"), 0);
+	T_INT(buf_room(&f.rows, 4096), 0);
+	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		size_t n = strlen(t[i].line), before;
+		char exact[256];
+
+		f.rows.n = 0;
+		if (t[i].taken) {
+			T_INT(read_n(&f, t[i].line, n - 1), 0);
+			snprintf(exact, sizeof(exact), "%s", printed(&f));
+			f.rows.n = 0;
+		}
+		T_INT(quick(&f, t[i].line, n, '"'), t[i].taken ? n : 0);
+		if (t[i].taken)
+			T_STR(printed(&f), exact);
+		before = f.rows.n;
+		for (size_t k = 0; k < n; k++) { /* cut short it is none, whatever is behind */
+			T_INT(quick(&f, t[i].line, k, '\n'), 0);
+			T_INT(quick(&f, t[i].line, k, '1'), 0);
+			T_INT(quick(&f, t[i].line, k, '}'), 0);
+		}
+		T_INT(f.rows.n, before);
+	}
+	f.rows.n = f.rows.cap - 60; /* it does not grow what it appends to */
+	T_INT(quick(&f, t[0].line, strlen(t[0].line), '1'), 0);
+	fix_fini(&f);
+}
+
 /* One writer may meet several schemas. */
 T(a_writer_serves_changing_schemas)
 {

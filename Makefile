@@ -10,7 +10,7 @@ PREFIX ?= /usr/local
 ifeq ($(origin CC),default)
 CC = gcc
 endif
-OPT = -O2 -g
+OPT = -O3 -g
 WARN = -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes
 FJORD_CFLAGS = -std=c17 -D_GNU_SOURCE $(OPT) $(WARN) -Ilib $(CFLAGS)
 LIBS = -Wl,--as-needed -lm -ldl

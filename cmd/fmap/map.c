@@ -168,7 +168,7 @@ add_rename(void *cookie, const char *piece, size_t n)
 int
 map_add(struct map *m, enum step_kind kind, const char *arg)
 {
-	struct step *s;
+	struct step *s = NULL;
 	struct expr *e;
 	int rc;
 

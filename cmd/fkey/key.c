@@ -58,6 +58,10 @@ add_part(struct keying *k, const char *text, size_t n, bool field)
 		p->hidden = strcmp(last, joined) != 0; /* .a.b: the record has no field b */
 		p->name = strdup(last);
 	}
+	for (unsigned i = 0; p->name != NULL && i + 1 < k->n; i++) {
+		if (strcmp(k->part[i].name, p->name) == 0)
+			return ferr(FERR_USAGE, "two fields of the key are called '%s'; rename one with fmap --rename first", p->name);
+	}
 	k->computed = k->computed || p->hidden;
 	return p->name == NULL ? ferr(FERR_NOMEM, "out of memory") : 0;
 }

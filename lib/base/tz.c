@@ -416,3 +416,26 @@ tz_to_utc(const struct tz *z, int64_t local_ms)
 {
 	return z != NULL ? local_ms - lookup(z, z->wall, local_ms) : local_ms;
 }
+
+/* Offsets change by at most a day, and not twice within three hours of one change. */
+#define CHANGE_NEAR (3 * 3600000LL)
+
+int64_t
+tz_edge(const struct tz *z, int64_t local_ms, bool last)
+{
+	int64_t u = tz_to_utc(z, local_ms), lo, hi, mid, again;
+
+	if (tz_to_local(z, u) == local_ms) {
+		again = local_ms - tz_offset(z, u + CHANGE_NEAR);
+		return last && again > u && tz_to_local(z, again) == local_ms ? again : u;
+	}
+	/* In the gap: the clock reads less than local_ms before the jump and more behind it. */
+	for (lo = u - 86400000, hi = u + 86400000; hi - lo > 1;) {
+		mid = lo + (hi - lo) / 2;
+		if (tz_to_local(z, mid) < local_ms)
+			lo = mid;
+		else
+			hi = mid;
+	}
+	return hi;
+}

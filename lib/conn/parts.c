@@ -41,6 +41,7 @@ struct parts {
 	struct part *last; /* the one written last */
 	struct buf sub;
 	struct hello hello;
+	uint64_t rows;
 };
 
 /* ---- making one ---- */
@@ -419,7 +420,7 @@ take_row(struct parts *p, struct op *op, const uint8_t *row)
 	size_t before;
 	int rc;
 
-	if ((rc = sub_of(p, op, row)) != 0 || (rc = find_part(p, &t)) != 0)
+	if ((rc = find_part(p, &t)) != 0)
 		return rc;
 	if (t->hidden == NULL &&
 	    ((rc = make_room(p)) != 0 || (rc = open_part(p, t, op_now(op))) != 0))
@@ -465,8 +466,11 @@ parts_on_rows(void *self, struct op *op, uint8_t **p, uint8_t *end)
 	int rc = 0;
 
 	for (; *p < end && rc == 0; *p += row_len(*p)) {
-		if ((rc = take_row(ps, op, *p)) == FERR_DATA)
+		ps->rows++;
+		if ((rc = sub_of(ps, op, *p)) == FERR_DATA)
 			rc = op_bad_row(op, *p, ferr_text());
+		else if (rc == 0)
+			rc = take_row(ps, op, *p);
 	}
 	return rc != 0 ? rc : roll_old(ps, op);
 }
@@ -491,7 +495,8 @@ parts_on_end(void *self, struct op *op)
 	struct parts *p = self;
 	int rc = 0;
 
-	(void)op;
+	for (unsigned i = 0; p->by != NULL && p->rows > 0 && i < expr_nfields(p->by); i++)
+		op_warn_unseen(op, op_schema(op), expr_field(p->by, i));
 	for (size_t i = 0; i < p->n && rc == 0; i++)
 		rc = publish(p, p->v[i]);
 	return rc;

@@ -37,7 +37,8 @@ struct source {
 	bool timed;	   /* watermarks are given */
 	struct buf *out;   /* rows [at, out->n) are not told to op yet */
 	size_t at;
-	size_t last_row; /* where the last row begins */
+	bool has_mark; /* --watermark field: the last row carries one */
+	int64_t row_mark;
 	unsigned rows;
 	int meta_file, meta_offset; /* fields, -1 */
 	struct buf tmp;
@@ -96,6 +97,16 @@ add_file(void *cookie, const char *path)
 	return add_split(s, SPLIT_FILE, path);
 }
 
+static bool
+typed_fields(const struct source *s)
+{
+	for (unsigned i = 0; i < s->nfields; i++) {
+		if (s->fields[i].type != VAL_ABSENT)
+			return true;
+	}
+	return false;
+}
+
 /* A generator's parameters are looked at before anything is written. */
 static int
 check_gen(const char *name)
@@ -127,6 +138,8 @@ add_uri(struct source *s, const char *uri)
 	}
 	if (strcmp(uri, "-") == 0)
 		return add_split(s, SPLIT_STDIN, "stdin");
+	if (strncmp(uri, "gen:", 4) == 0 && typed_fields(s))
+		return ferr(FERR_USAGE, "--fields: the fields of gen: have their types; leave :TYPE out");
 	if (strncmp(uri, "gen:", 4) == 0)
 		return (rc = check_gen(uri + 4)) != 0 ? rc : add_split(s, SPLIT_GEN, uri + 4);
 	if (colon != NULL && fio_stat(uri, &st) != 0)
@@ -412,6 +425,11 @@ take_row(struct source *s, struct op *op, struct split *sp, size_t at)
 	int rc;
 
 	rc = source_clock_time(s->clock, sp, &s->schema, s->out->p + at, &ts);
+	if (rc == 0 && s->spec.marks == MARKS_FIELD) {
+		rc = source_clock_mark(s->clock, sp, &s->schema, s->out->p + at, &s->row_mark);
+		s->has_mark = rc == 1;
+		rc = rc == 1 ? 0 : rc;
+	}
 	if (rc == 0 && s->meta_file >= 0)
 		rc = add_place(s, sp, at);
 	if (rc != 0)
@@ -435,12 +453,13 @@ split_conf(const struct source *s, struct schema *schema)
 				    .schema = schema,
 				    .fields = s->fields,
 				    .nfields = s->nfields,
+				    .tz = source_clock_zone(s->clock),
 				    .hold = s->spec.hold };
 }
 
 /* The time of a split's first good record, so that it counts before it is read. */
 static int
-peek(struct source *s, struct op *op, unsigned i)
+peek(struct source *s, unsigned i)
 {
 	struct split *sp = s->splits[i];
 	struct split_conf conf;
@@ -468,9 +487,10 @@ peek(struct source *s, struct op *op, unsigned i)
 		s->tmp.n = 0;
 		rc = 0;
 	}
-	if (rc == 1 && sp->first != ROW_NOTIME)
-		rc = tell(s, op,
-			  wm_mark(&s->wm, i, source_clock_watermark(s->clock, sp, sp->first)));
+	/* It counts with that until it is read. */
+	if (rc == 1 && sp->first != ROW_NOTIME &&
+	    (s->spec.marks == MARKS_AUTO || s->spec.marks == MARKS_EACH))
+		s->chans[i].wm = source_clock_watermark(s->clock, sp, sp->first);
 	if (rc == FERR_AGAIN || rc == FERR_DATA || rc == 1)
 		rc = 0;
 keep:
@@ -497,7 +517,7 @@ finish_split(struct source *s, struct op *op, unsigned i)
 		return 0;
 	}
 	/* With hold the end of the file is not the end of time. */
-	return s->spec.hold ? mark(s, op, i) : tell(s, op, wm_mark(&s->wm, i, WM_MAX));
+	return s->spec.hold ? mark(s, op, i) : tell(s, op, wm_end(&s->wm, i));
 }
 
 static unsigned
@@ -531,7 +551,8 @@ pick(struct source *s)
 				return sp->waiting ? NULL : sp;
 			continue;
 		}
-		wm = s->chans[i].wm;
+		wm = sp->read || sp->first == ROW_NOTIME ? s->chans[i].wm
+			: source_clock_watermark(s->clock, sp, sp->first);
 		if (sp->waiting || (!sp->read && s->nopen >= OPEN_MAX_SPLITS))
 			continue;
 		if (s->spec.max_drift != 0 && min != WM_MIN && wm > min &&
@@ -550,7 +571,6 @@ static int
 mark_if_due(struct source *s, struct op *op, unsigned i)
 {
 	struct split *sp = s->splits[i];
-	int64_t wm;
 	int rc;
 
 	sp->since_mark++;
@@ -564,8 +584,7 @@ mark_if_due(struct source *s, struct op *op, unsigned i)
 			return mark(s, op, i);
 		return 0;
 	case MARKS_FIELD:
-		rc = source_clock_mark(s->clock, sp, &s->schema, s->out->p + s->last_row, &wm);
-		return rc == 1 ? tell(s, op, wm_mark(&s->wm, chan_of(s, i), wm)) : rc;
+		return s->has_mark ? tell(s, op, wm_mark(&s->wm, chan_of(s, i), s->row_mark)) : 0;
 	default: return 0;
 	}
 }
@@ -593,7 +612,7 @@ read_batch(struct source *s, struct op *op)
 	s->out = op_rows_buf(op);
 	s->at = s->out->n;
 	while (s->left > 0 && rc == 1) {
-		at = s->last_row = s->out->n;
+		at = s->out->n;
 		if ((rc = split_next(sp, s->out)) == FERR_DATA) {
 			rc = bad_record(s, op, sp, sp->bad.line, sp->bad.col, sp->bad.reason,
 					sp->bad.text, sp->bad.n);
@@ -673,7 +692,7 @@ relist(struct source *s, struct op *op)
 			rc = paths_each(s->spec.uris[i], add_file, s);
 	}
 	for (unsigned i = before; i < s->n && rc == 0; i++)
-		rc = peek(s, op, i);
+		rc = peek(s, i);
 	return rc;
 }
 
@@ -778,7 +797,7 @@ source_start(void *self, struct op *op)
 		return rc;
 	for (unsigned i = 0;
 	     i < s->n && rc >= 0 && (s->n > 1 || s->spec.follow) && !s->spec.sequence; i++)
-		rc = peek(s, op, i);
+		rc = peek(s, i);
 	return rc < 0 ? rc : 0;
 }
 
@@ -823,6 +842,8 @@ source_produce(void *self, struct op *op)
 		if ((rc = split_open(s->cur, &conf)) != 0)
 			return rc;
 		s->cur->read = true;
+		if (!s->spec.sequence)
+			s->chans[index_of(s, s->cur)].wm = WM_MIN; /* now its own marks count */
 		s->cur->last_at = s->cur->marked_at = op_now(op);
 		s->nopen++;
 	}
@@ -874,6 +895,8 @@ source_on_end(void *self, struct op *op)
 		if (!s->seen[i])
 			warn_unseen(s, op, s->fields[i].name);
 	}
+	if (s->good > 0 && source_clock_unseen(s->clock) != NULL)
+		op_warn_unseen(op, &s->schema, source_clock_unseen(s->clock));
 	/* Also an empty stream names the columns that were asked for. */
 	return s->schema.n != op_out_schema(op)->n ? op_set_schema(op, &s->schema) : 0;
 }

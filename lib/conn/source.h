@@ -24,7 +24,8 @@ struct source_spec {
 	int64_t out_of_order; /* ms; -1: the source's own, else 0 */
 	enum source_marks marks;
 	const char *marks_field;
-	int64_t idle, max_drift, max_ahead; /* ms; 0: none */
+	int64_t idle, max_drift; /* ms; 0: none */
+	int64_t max_ahead;	 /* ms; -1: none */
 	bool hold, follow, sequence;
 	const char *meta; /* prefix, or NULL */
 	int64_t rate;	  /* records a second, 0: as fast as it goes */
@@ -32,8 +33,7 @@ struct source_spec {
 };
 #define SOURCE_SPEC_INIT                        \
 	{                                       \
-		.out_of_order = -1, .limit = -1 \
-	}
+		.out_of_order = -1, .limit = -1, .max_ahead = -1 }
 
 extern const struct opt source_options[]; /* conf: struct source_spec */
 extern const struct op_class source_class;

@@ -12,7 +12,9 @@ struct time_field {
 	struct expr *e;
 	bool plain; /* one top-level field: number `i` in a schema of `n` fields */
 	char *name;
+	const char *option; /* for messages: "--time " */
 	const char *format; /* strptime's, or NULL */
+	bool seen;
 	const struct schema *of;
 	unsigned n;
 	int i;
@@ -23,8 +25,6 @@ struct source_clock {
 	int64_t bound, gen_bound, max_ahead;
 	struct time_field time, mark;
 	struct tz *tz;
-	int64_t wall; /* read once in a while for --max-ahead and --time proc */
-	unsigned uses;
 };
 
 /* FIELD[:FORMAT]; the field may be quoted, so the colon is looked for behind quotes. */
@@ -35,6 +35,7 @@ open_field(struct time_field *f, const char *spec, const char *option)
 	bool quoted = false;
 	int rc;
 
+	f->option = option;
 	for (; *colon != '\0' && (quoted || *colon != ':'); colon++)
 		quoted = quoted != (*colon == '"');
 	if (*colon == ':')
@@ -63,9 +64,9 @@ source_clock_new(struct source_clock **out, const struct source_spec *spec)
 	c->bound = spec->out_of_order;
 	c->max_ahead = spec->max_ahead;
 	if (spec->time == TIME_FIELD)
-		rc = open_field(&c->time, spec->time_spec, "--time");
+		rc = open_field(&c->time, spec->time_spec, "--time ");
 	if (rc == 0 && spec->marks == MARKS_FIELD)
-		rc = open_field(&c->mark, spec->marks_field, "--watermark");
+		rc = open_field(&c->mark, spec->marks_field, "--watermark field:");
 	if (rc == 0 && spec->tz != NULL)
 		rc = zone_load(&c->tz, spec->tz);
 	if (rc != 0) {
@@ -147,8 +148,8 @@ as_time(const struct source_clock *c, const struct time_field *f, struct split *
 	case VAL_CELL:
 		if (text_time(c, f, sp, v, ts))
 			return 0;
-		return ferr(FERR_DATA, "%s is not a time that --time %s%s%s can read",
-			    quote(v.s, v.n, q), f->name, f->format != NULL ? ":" : "",
+		return ferr(FERR_DATA, "%s is not a time that %s%s%s%s can read",
+			    quote(v.s, v.n, q), f->option, f->name, f->format != NULL ? ":" : "",
 			    f->format != NULL ? f->format : "");
 	default:
 		return ferr(FERR_DATA, "field '%s' holds a %s, not a time", f->name,
@@ -182,10 +183,8 @@ source_clock_time(struct source_clock *c, struct split *sp, const struct schema 
 		*ts = row_time(row);
 		return 0;
 	}
-	if ((c->kind == TIME_PROC || c->max_ahead != 0) && (c->uses++ & 63) == 0)
-		c->wall = fio_wall_ms();
 	if (c->kind == TIME_PROC) {
-		*ts = c->wall;
+		*ts = fio_wall_ms();
 		return 0;
 	}
 	if ((rc = get_field(&c->time, s, row, &v)) != 0)
@@ -196,7 +195,7 @@ source_clock_time(struct source_clock *c, struct split *sp, const struct schema 
 		if ((rc = as_time(c, &c->time, sp, v, ts)) != 0)
 			return rc;
 	}
-	if (c->max_ahead != 0 && *ts > c->wall + c->max_ahead)
+	if (c->max_ahead >= 0 && *ts > fio_wall_ms() + c->max_ahead)
 		return ferr(FERR_DATA,
 			    "event time is further ahead of the clock than --max-ahead allows");
 	return 0;
@@ -213,7 +212,20 @@ source_clock_mark(struct source_clock *c, struct split *sp, const struct schema 
 		return rc;
 	if (val_is_null(&v))
 		return 0;
+	c->mark.seen = true;
 	return (rc = as_time(c, &c->mark, sp, v, wm)) != 0 ? rc : 1;
+}
+
+const struct tz *
+source_clock_zone(const struct source_clock *c)
+{
+	return c->tz;
+}
+
+const char *
+source_clock_unseen(const struct source_clock *c)
+{
+	return c->mark.e != NULL && !c->mark.seen ? c->mark.name : NULL;
 }
 
 int64_t

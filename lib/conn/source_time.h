@@ -17,6 +17,9 @@ int source_clock_time(struct source_clock *c, struct split *sp, const struct sch
 /* --watermark field: 1 and the mark that the row carries, 0 none, or FERR_DATA. */
 int source_clock_mark(struct source_clock *c, struct split *sp, const struct schema *s,
 		      const uint8_t *row, int64_t *wm);
+const struct tz *source_clock_zone(const struct source_clock *c); /* --tz; NULL: UTC */
+/* The field of --watermark field: if no record has carried it so far, else NULL. */
+const char *source_clock_unseen(const struct source_clock *c);
 /* max - bound - 1, never an underflow. */
 int64_t source_clock_watermark(const struct source_clock *c, const struct split *sp,
 			       int64_t max_ts);

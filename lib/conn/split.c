@@ -62,6 +62,34 @@ split_free(struct split *s)
 	free(s);
 }
 
+/* Where the fields of rows that come ready go in our schema: with --fields the named ones only. */
+static int
+map_fields(struct split_in *in)
+{
+	const struct field *f = in->schema.f;
+	int *map = realloc(in->map, (in->schema.n + 1) * sizeof(*map));
+
+	if (map == NULL)
+		return ferr(FERR_NOMEM, "out of memory");
+	in->map = map;
+	for (unsigned i = 0; i < in->schema.n; i++) {
+		map[i] = -1;
+		if ((f[i].flags & FIELD_HIDDEN) != 0)
+			continue;
+		if (in->conf.fields == NULL)
+			map[i] = schema_add(in->conf.schema, f[i].name, f[i].n);
+		for (unsigned k = 0; k < in->conf.nfields; k++) {
+			if (strcmp(in->conf.fields[k].name, f[i].name) == 0)
+				map[i] = (int)in->conf.fields[k].to;
+			if (in->conf.fields[k].type != VAL_ABSENT)
+				return ferr(FERR_USAGE, "--fields: frames have their types; leave :TYPE out");
+		}
+		if (map[i] < -1)
+			return map[i];
+	}
+	return 0;
+}
+
 int
 split_open(struct split *s, const struct split_conf *conf)
 {
@@ -70,7 +98,10 @@ split_open(struct split *s, const struct split_conf *conf)
 
 	in->conf = *conf;
 	if (s->kind == SPLIT_GEN) {
-		if ((rc = gen_new(&in->gen, s->name, conf->schema)) == 0)
+		rc = gen_new(&in->gen, s->name, conf->fields != NULL ? &in->schema : conf->schema);
+		if (rc == 0 && conf->fields != NULL)
+			rc = map_fields(in);
+		if (rc == 0)
 			s->disorder = gen_disorder(in->gen);
 	} else if (s->kind == SPLIT_STDIN) {
 		if ((fd = dup(STDIN_FILENO)) == -1)
@@ -207,6 +238,7 @@ open_format(struct split *s)
 {
 	struct split_in *in = s->in;
 	struct fmt_conf c = { .kind = in->conf.format,
+			      .tz = in->conf.tz,
 			      .schema = in->conf.schema,
 			      .fields = in->conf.fields,
 			      .nfields = in->conf.nfields };
@@ -284,21 +316,9 @@ next_text(struct split *s, struct buf *out)
 static int
 take_schema(struct split_in *in, const struct frame *f)
 {
-	int *map, rc;
+	int rc = schema_decode(&in->schema, f->payload, f->n);
 
-	if ((rc = schema_decode(&in->schema, f->payload, f->n)) != 0)
-		return rc;
-	if ((map = realloc(in->map, (in->schema.n + 1) * sizeof(*map))) == NULL)
-		return ferr(FERR_NOMEM, "out of memory");
-	in->map = map;
-	for (unsigned i = 0; i < in->schema.n; i++) {
-		map[i] = (in->schema.f[i].flags & FIELD_HIDDEN) != 0
-			     ? -1
-			     : schema_add(in->conf.schema, in->schema.f[i].name, in->schema.f[i].n);
-		if (map[i] < -1)
-			return map[i];
-	}
-	return 0;
+	return rc != 0 ? rc : map_fields(in);
 }
 
 /* Take a frame apart; its rows are copied, for the buffer moves. */
@@ -379,6 +399,19 @@ next_frames(struct split *s, struct buf *out)
 
 /* ---- generators ---- */
 
+/* A batch with the named fields only. */
+static int
+gen_some(struct split_in *in)
+{
+	int n, rc = 0;
+
+	in->b.n = 0;
+	n = gen_next(in->gen, GEN_BATCH, &in->b);
+	for (const uint8_t *r = in->b.p; n > 0 && r < in->b.p + in->b.n && rc == 0; r += row_len(r))
+		rc = row_remap(r, in->conf.schema->n, in->map, &in->rows);
+	return rc != 0 ? rc : n;
+}
+
 static int
 next_gen(struct split *s, struct buf *out)
 {
@@ -387,7 +420,8 @@ next_gen(struct split *s, struct buf *out)
 
 	if (in->row == in->rows.n) {
 		in->rows.n = in->row = 0;
-		if ((n = gen_next(in->gen, GEN_BATCH, &in->rows)) < 0)
+		n = in->map == NULL ? gen_next(in->gen, GEN_BATCH, &in->rows) : gen_some(in);
+		if (n < 0)
 			return n;
 	}
 	s->line++;

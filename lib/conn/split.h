@@ -42,6 +42,7 @@ struct split_conf {
 	struct schema *schema;
 	const struct fmt_field *fields;
 	unsigned nfields;
+	const struct tz *tz; /* of times without a zone */
 	bool hold; /* an unterminated last line stays for the next run */
 };
 

@@ -17,7 +17,7 @@ advance(struct wm *w)
 	bool any = false;
 
 	for (unsigned i = 0; i < w->n; i++) {
-		if (w->c[i].idle || w->c[i].behind)
+		if (w->c[i].idle || w->c[i].behind || w->c[i].ended)
 			continue;
 		any = true;
 		if (w->c[i].wm < min)
@@ -45,32 +45,57 @@ wm_mark(struct wm *w, unsigned chan, int64_t ms)
 	return o;
 }
 
-struct wm_out
-wm_idle(struct wm *w, unsigned chan)
+/* A channel has gone idle or ended; `held`: it was the one that held the output back. */
+static struct wm_out
+one_less(struct wm *w, bool held)
 {
 	struct wm_out o = { false, false, false };
-	bool held = !w->c[chan].behind && w->c[chan].wm == w->out;
 	int64_t max = WM_MIN;
+	bool any = false;
 
-	if (w->c[chan].idle)
-		return o;
-	w->c[chan].idle = true;
-	w->c[chan].behind = false;
 	for (unsigned i = 0; i < w->n; i++) {
+		if (w->c[i].ended)
+			continue;
 		if (!w->c[i].idle) {
 			o.watermark = advance(w);
 			return o;
 		}
+		any = true;
 		if (w->c[i].wm > max)
 			max = w->c[i].wm;
 	}
+	if (!any)
+		return o;
 	if (held && max > w->out) {
 		w->out = max;
 		o.watermark = true;
 	}
+	o.idle = !w->out_idle;
 	w->out_idle = true;
-	o.idle = true;
 	return o;
+}
+
+struct wm_out
+wm_idle(struct wm *w, unsigned chan)
+{
+	struct wm_chan *c = &w->c[chan];
+	bool held = !c->behind && c->wm == w->out;
+
+	if (c->idle || c->ended)
+		return (struct wm_out){ false, false, false };
+	c->idle = true;
+	c->behind = false;
+	return one_less(w, held);
+}
+
+struct wm_out
+wm_end(struct wm *w, unsigned chan)
+{
+	struct wm_chan *c = &w->c[chan];
+	bool held = !c->behind && !c->idle && c->wm == w->out;
+
+	c->ended = true;
+	return one_less(w, held);
 }
 
 struct wm_out

@@ -318,6 +318,18 @@ fio_pages_free(void *p, size_t n)
 		munmap(p, n);
 }
 
+unsigned
+fio_std_closed(void)
+{
+	unsigned closed = 0;
+
+	for (int fd = 0; fd <= 2; fd++) {
+		if (fcntl(fd, F_GETFD) == -1 && open("/dev/null", O_RDWR) == fd)
+			closed |= 1u << fd;
+	}
+	return closed;
+}
+
 bool
 fio_isatty(int fd)
 {

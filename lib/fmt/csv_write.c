@@ -114,6 +114,22 @@ put_value(struct csv_writer *w, const struct val *v, struct buf *out)
 	}
 }
 
+/* The file that is appended to has a header: ours, at out->p + start, must be the same and is not written again. */
+static int
+same_header(const struct csv_writer *w, struct buf *out, size_t start)
+{
+	size_t n = out->n - start, has = strlen(w->conf->has);
+	char ours[80], theirs[80];
+
+	out->n = start;
+	if (n == has && memcmp(out->p + start, w->conf->has, n) == 0)
+		return 0;
+	return ferr(FERR_DATA,
+		    "the file has the columns %s, these records have %s; choose them with fsource --fields",
+		    fmt_show_text(w->conf->has, has - 1, theirs, sizeof(theirs)),
+		    fmt_show_text((char *)out->p + start, n - 1, ours, sizeof(ours)));
+}
+
 /*
  * Fix the columns and write the header.  The columns are those that the first row knows, not those
  * that have come to the schema since: which rows share a frame depends on timing, the output must
@@ -124,6 +140,7 @@ begin(struct csv_writer *w, const struct schema *s, unsigned n, struct buf *out)
 {
 	const char sep = w->conf->kind == FMT_TSV ? '\t' : ',';
 	bool first = !w->conf->changing;
+	size_t start = out->n;
 	int rc = 0;
 
 	free(w->cols);
@@ -145,6 +162,8 @@ begin(struct csv_writer *w, const struct schema *s, unsigned n, struct buf *out)
 		}
 		if (rc == 0)
 			rc = buf_putc(out, '\n');
+		if (rc == 0 && w->conf->has != NULL)
+			rc = same_header(w, out, start);
 	}
 	w->nfields = n;
 	w->begun = rc == 0;

@@ -10,7 +10,6 @@
 #include "base/text.h"
 #include "fmt/fmt_internal.h"
 
-#define BAD_TEXT_MAX (64u << 10)
 
 static const struct {
 	const char *name, *ending;
@@ -91,7 +90,7 @@ fmt_bad(const struct fmt_reader *r, struct fmt_bad *bad, const uint8_t *text, si
 	bad->line = place.line;
 	bad->col = place.col + 1;
 	bad->text = text;
-	bad->n = n < BAD_TEXT_MAX ? n : BAD_TEXT_MAX;
+	bad->n = n < FMT_RECORD_MAX ? n : FMT_RECORD_MAX;
 	va_start(ap, why);
 	vsnprintf(bad->reason, sizeof(bad->reason), why, ap);
 	va_end(ap);
@@ -217,6 +216,7 @@ fmt_reader_new(struct fmt_reader **out, const struct fmt_conf *conf)
 		return FERR_NOMEM;
 	r->kind = conf->kind;
 	r->schema = conf->schema;
+	r->typed.tz = conf->tz;
 	r->line = r->rec_line = 1;
 	if ((rc = copy_fields(r, conf)) != 0)
 		goto err;

@@ -22,6 +22,8 @@
 #include "base/buf.h"
 #include "row/row.h"
 
+struct tz;
+
 enum fmt_kind { FMT_AUTO, FMT_JSON, FMT_CSV, FMT_TSV, FMT_LINES, FMT_RAW, FMT_FRAMES, FMT_TABLE };
 
 #define FMT_RECORD_MAX (16u << 20) /* bytes of one record's text */
@@ -38,6 +40,7 @@ struct fmt_conf {
 	struct schema *schema;		/* names are appended here; outlives the reader */
 	const struct fmt_field *fields; /* --fields, already in the schema; NULL: all */
 	unsigned nfields;
+	const struct tz *tz; /* of times that name no zone, NULL: UTC; outlives the reader */
 };
 
 struct fmt_bad {
@@ -91,6 +94,7 @@ struct fmt_writer;
 struct fmt_write_conf {
 	enum fmt_kind kind; /* JSON CSV TSV RAW TABLE */
 	bool header;	    /* csv, tsv: write one first */
+	const char *has;    /* csv, tsv: the header line that is there already, to be the same as ours; or NULL */
 	bool changing;	    /* first field `op` */
 	bool color;	    /* table: ANSI allowed */
 	unsigned width;	    /* table: columns of the terminal (0: 80) */

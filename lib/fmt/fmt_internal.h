@@ -20,6 +20,7 @@ struct feed {
 
 /* Converts values to the types of --fields. */
 struct typed {
+	const struct tz *tz;
 	struct time_cache cache;
 	struct buf arena; /* text of the last conversion */
 };

@@ -174,7 +174,7 @@ to_time(struct typed *t, const struct val *v, struct val *out)
 		return false;
 	} else {
 		trim(&s, &n);
-		if (time_parse(s, n, NULL, &t->cache, &ms))
+		if (time_parse(s, n, t->tz, &t->cache, &ms))
 			ok = true;
 		else if (number_of(s, n, &num) && num.kind != NUM_BIG)
 			ok =

@@ -349,6 +349,8 @@ sniff(struct op *op, struct chan *c)
 			    "no byte at all on the input: the stage before failed to start");
 	if (!l->eof && blank(l->b.p, l->b.n))
 		return 0;
+	if (n == MAGIC_LEN && memcmp(l->b.p, MAGIC, n) == 0 && l->eof && l->b.n < FRAME_LINE_LEN)
+		return ferr(FERR_TRUNC, "the input broke off in its first line");
 	if (memcmp(l->b.p, MAGIC, n) != 0 || (l->eof && l->b.n < FRAME_LINE_LEN)) {
 		rc = open_text(op, c);
 		return rc != 0 ? rc : 1;

@@ -290,6 +290,18 @@ op_wake_at(struct op *op, int64_t mono_ns)
 }
 
 void
+op_say(struct op *op, const char *fmt, ...)
+{
+	char line[1024];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	fprintf(stderr, "%s: %s\n", op->cls->name, line);
+}
+
+void
 op_note(struct op *op, const char *fmt, ...)
 {
 	char line[1024];

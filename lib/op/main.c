@@ -12,6 +12,8 @@ int
 op_main_begin(struct op_main *m, const struct cmd *cmd, const struct opt_table *tables,
 	      size_t ntables, const struct op_conf *conf, int argc, char **argv)
 {
+	const char *fstate = fio_env("FSTATE");
+	unsigned closed;
 	int rc;
 
 	*m = (struct op_main){
@@ -19,6 +21,8 @@ op_main_begin(struct op_main *m, const struct cmd *cmd, const struct opt_table *
 	};
 	if ((m->words = calloc((size_t)argc + 1, sizeof(*m->words))) == NULL)
 		return ferr(FERR_NOMEM, "out of memory");
+	if ((closed = fio_std_closed()) & 3)
+		return ferr(FERR_USAGE, "%s is closed", (closed & 1) ? "stdin" : "stdout");
 	memcpy(m->words, argv, (size_t)argc * sizeof(*argv));
 	if (argc == 1 && fio_isatty(STDIN_FILENO)) {
 		opt_short_help(cmd, tables, ntables, stderr);
@@ -26,7 +30,7 @@ op_main_begin(struct op_main *m, const struct cmd *cmd, const struct opt_table *
 	}
 	if ((rc = opt_parse(cmd, tables, ntables, &m->argc, m->argv)) != 0)
 		return rc;
-	if (conf->stateful || fio_env("FSTATE") != NULL)
+	if (conf->stateful || (fstate != NULL && fstate[0] != '\0'))
 		return ferr(FERR_NOTYET, "exactly-once in a plain shell (FSTATE, --state) is not "
 					 "yet there; unset it to run without state");
 	return 0;

@@ -16,10 +16,17 @@ to_local(const struct win *w, int64_t utc)
 	return w->tz == NULL ? utc : tz_to_local(w->tz, utc);
 }
 
+/* The edges of a window, whose local times are start and end, in UTC. */
 static inline int64_t
-to_utc(const struct win *w, int64_t local)
+utc_start(const struct win *w, int64_t local)
 {
-	return w->tz == NULL ? local : tz_to_utc(w->tz, local);
+	return w->tz == NULL ? local : tz_edge(w->tz, local, false);
+}
+
+static inline int64_t
+utc_end(const struct win *w, int64_t local)
+{
+	return w->tz == NULL ? local : tz_edge(w->tz, local, true);
 }
 
 /* ---- the grid: a window is known by its local end ---- */
@@ -60,13 +67,21 @@ is_late(const struct win *w, int64_t end)
 {
 	int64_t lateness = w->spec.proc ? 0 : w->spec.lateness;
 
-	return sat_add(to_utc(w, end) - 1, lateness) <= w->wm; /* C3 */
+	return sat_add(utc_end(w, end) - 1, lateness) <= w->wm; /* C3 */
 }
 
 static bool
 has_fired(const struct win *w, int64_t end)
 {
-	return to_utc(w, end) - 1 <= w->wm;
+	return utc_end(w, end) - 1 <= w->wm;
+}
+
+/* The window that ends there is over, maybe without a record until now: it does not fire by itself any more. */
+static void
+note_fired(struct win *w, int64_t end)
+{
+	if (end > w->fired_end)
+		w->fired_end = end;
 }
 
 static int
@@ -180,8 +195,8 @@ begin(struct win *w, int64_t end, bool early)
 	if ((n = state_ns_values(c->map, ns, true, &c->v, &c->cap)) < 0)
 		return (int)n;
 	c->n = (size_t)n;
-	c->start = to_utc(w, start);
-	c->end = to_utc(w, end);
+	c->start = utc_start(w, start);
+	c->end = utc_end(w, end);
 	c->local_end = end;
 	c->early = early;
 	w->lo = w->hi = 0; /* the remembered window may be the one that ends */
@@ -192,7 +207,7 @@ begin(struct win *w, int64_t end, bool early)
 static int
 refire(struct win *w, struct op *op, int64_t end, const struct state_key *k)
 {
-	int64_t start = start_of(w, end), s = to_utc(w, start), e = to_utc(w, end);
+	int64_t start = start_of(w, end), s = utc_start(w, start), e = utc_end(w, end);
 	void *block;
 	int rc;
 
@@ -250,6 +265,7 @@ add_shared(struct win *w, struct op *op, int64_t lt, int64_t first, int64_t last
 	if (end > w->at_start && end <= w->at_end && (rc = add_to_total(w, k, fresh)) != 0)
 		return rc;
 	for (int64_t e = first; e <= last && rc == 0 && has_fired(w, e); e += w->spec.slide) {
+		note_fired(w, e);
 		if (!is_late(w, e))
 			rc = refire(w, op, e, k);
 	}
@@ -267,8 +283,10 @@ add_each(struct win *w, struct op *op, int64_t first, int64_t last, const struct
 	for (int64_t e = first; e <= last && rc == 0; e += w->spec.slide) {
 		if (is_late(w, e))
 			continue;
-		if ((rc = add_to(w, e, k, &block, &fresh)) == 0 && has_fired(w, e))
+		if ((rc = add_to(w, e, k, &block, &fresh)) == 0 && has_fired(w, e)) {
+			note_fired(w, e);
 			rc = refire(w, op, e, k);
+		}
 	}
 	return rc;
 }
@@ -342,7 +360,7 @@ next_end(struct win *w, int64_t after)
 static bool
 early_due(const struct win *w, int64_t end)
 {
-	int64_t s = to_utc(w, start_of(w, end)), d = w->spec.early;
+	int64_t s = utc_start(w, start_of(w, end)), d = w->spec.early;
 	int64_t now = sat_add(w->wm, 1),
 		before = w->early_at == ROW_NOTIME ? s : sat_add(w->early_at, 1);
 
@@ -357,7 +375,7 @@ next_early(struct win *w)
 	int64_t e = w->early_ns > w->fired_end ? w->early_ns : w->fired_end;
 
 	while ((e = next_end(w, e)) != WIN_NEVER) {
-		if (to_utc(w, start_of(w, e)) > w->wm)
+		if (utc_start(w, start_of(w, e)) > w->wm)
 			break;
 		w->early_ns = e;
 		if (early_due(w, e))
@@ -371,19 +389,13 @@ next_early(struct win *w)
 static int
 pane_next(struct win *w, struct op *op)
 {
-	int64_t e, now;
+	int64_t e;
 
 	(void)op;
 	clean(w);
 	e = next_end(w, w->fired_end);
 	if (e != WIN_NEVER && has_fired(w, e))
 		return begin(w, e, false);
-	/* Windows that end up to here are over, also those without a record. */
-	now = w->wm == INT64_MAX   ? INT64_MAX
-	      : w->wm == INT64_MIN ? INT64_MIN
-				   : to_local(w, w->wm + 1);
-	if (now > w->fired_end)
-		w->fired_end = now;
 	if (w->spec.early != 0 && w->wm != INT64_MAX)
 		return next_early(w);
 	return 0;
@@ -394,7 +406,7 @@ pane_done(struct win *w)
 {
 	if (w->cur.early)
 		return;
-	w->fired_end = w->cur.local_end;
+	note_fired(w, w->cur.local_end);
 }
 
 static int64_t
@@ -402,7 +414,7 @@ pane_due(struct win *w)
 {
 	int64_t e = next_end(w, w->fired_end);
 
-	return e == WIN_NEVER ? WIN_NEVER : to_utc(w, e);
+	return e == WIN_NEVER ? WIN_NEVER : utc_end(w, e);
 }
 
 const struct win_kind_ops win_pane_ops = {

@@ -6,6 +6,8 @@
 
 #include <stdlib.h>
 
+#define LONGEST (100000 * 366 * 86400000LL) /* ms; window arithmetic stays far from overflow */
+
 static int
 set_duration(int64_t *to, const char *arg, int64_t least)
 {
@@ -152,6 +154,8 @@ check(const struct win_spec *s, const char *word)
 	bool aligned = s->kind == WIN_TUMBLE || s->kind == WIN_SLIDE || s->kind == WIN_CUMULATE;
 	bool timed = aligned || s->kind == WIN_SESSION;
 
+	if (s->size > LONGEST || s->slide > LONGEST || s->early > LONGEST || s->ttl > LONGEST)
+		return ferr(FERR_USAGE, "%s: a time of more than 100000 years", word);
 	if (timed && s->size < 1)
 		return ferr(FERR_USAGE, "%s needs a length above 0", word);
 	if (aligned && step < 1)

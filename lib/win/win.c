@@ -582,9 +582,9 @@ win_on_end(void *self, struct op *op)
 	struct win *w = self;
 
 	if (w->nlate > 0 && w->late == NULL)
-		op_note(op, "%" PRIu64 " late records dropped", w->nlate);
+		op_say(op, "%" PRIu64 " late records dropped", w->nlate);
 	else if (w->nlate > 0)
-		op_note(op, "%" PRIu64 " late records written to %s", w->nlate, w->spec.late);
+		op_say(op, "%" PRIu64 " late records written to %s", w->nlate, w->spec.late);
 	if (w->nrows > 0)
 		warn_unseen(w, op);
 	return 0;

@@ -83,7 +83,7 @@ struct win {
 	int64_t lo, hi; /* the pane that the last record fell into, local time; lo == hi: none */
 	int64_t at_start,
 	    at_end;		 /* local; the window that total holds (at_start == at_end: none) */
-	int64_t fired_end;	 /* local end of the last window that fired; ROW_NOTIME: none */
+	int64_t fired_end;	 /* local end of the last window that is known to be over; ROW_NOTIME: none */
 	int64_t early_at;	 /* watermark up to which early results have been given */
 	int64_t early_ns;	 /* windows up to this end have been looked at in this round */
 	struct session *session; /* what session windows keep beside the state */

@@ -60,7 +60,10 @@ add_part(struct keying *k, const char *text, size_t n, bool field)
 	}
 	for (unsigned i = 0; p->name != NULL && i + 1 < k->n; i++) {
 		if (strcmp(k->part[i].name, p->name) == 0)
-			return ferr(FERR_USAGE, "two fields of the key are called '%s'; rename one with fmap --rename first", p->name);
+			return ferr(FERR_USAGE,
+				    "two fields of the key are called '%s'; rename one with fmap "
+				    "--rename first",
+				    p->name);
 	}
 	k->computed = k->computed || p->hidden;
 	return p->name == NULL ? ferr(FERR_NOMEM, "out of memory") : 0;

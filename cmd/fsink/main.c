@@ -204,7 +204,8 @@ check(const struct sink_spec *s)
 
 #define HEADER_MAX 65536
 
-/* What stands in the file that is appended to: it must end with a whole line; a header is kept in *b, to be compared with ours. */
+/* What stands in the file that is appended to: it must end with a whole line; a header is kept in
+ * *b, to be compared with ours. */
 static int
 look_before(const char *path, const struct stat *st, struct op_conf *conf, struct buf *b)
 {
@@ -212,7 +213,8 @@ look_before(const char *path, const struct stat *st, struct op_conf *conf, struc
 	ssize_t n = 0;
 	uint8_t last = '\n', *nl;
 
-	if (fd == -1 || buf_room(b, HEADER_MAX) != 0 || fio_pread(fd, &last, 1, st->st_size - 1) == -1 ||
+	if (fd == -1 || buf_room(b, HEADER_MAX) != 0 ||
+	    fio_pread(fd, &last, 1, st->st_size - 1) == -1 ||
 	    (n = fio_pread(fd, b->p, HEADER_MAX - 1, 0)) == -1)
 		rc = ferr_sys(FERR_USAGE, "cannot read %s", path);
 	if (fd != -1)
@@ -220,9 +222,12 @@ look_before(const char *path, const struct stat *st, struct op_conf *conf, struc
 	if (rc != 0)
 		return rc;
 	if (conf->out == FMT_FRAMES)
-		return ferr(FERR_USAGE, "%s has frames or text already; frames need a file of their own", path);
+		return ferr(FERR_USAGE,
+			    "%s has frames or text already; frames need a file of their own", path);
 	if (last != '\n')
-		return ferr(FERR_USAGE, "%s ends in the middle of a line; complete or cut that line first", path);
+		return ferr(FERR_USAGE,
+			    "%s ends in the middle of a line; complete or cut that line first",
+			    path);
 	if (conf->out != FMT_CSV && conf->out != FMT_TSV)
 		return 0;
 	if ((nl = memchr(b->p, '\n', (size_t)n)) == NULL)
@@ -241,10 +246,13 @@ sink_file(struct op_main *m, struct op_conf *conf, const char *path)
 	int fd, rc = 0;
 
 	if (fio_stat(path, &st) == 0 && S_ISDIR(st.st_mode))
-		return ferr(FERR_USAGE, "%s is a directory; to write parts into it, %s/", path, path);
-	if ((fd = fio_open(path, O_WRONLY | O_CREAT | O_APPEND, 0666)) == -1 || fio_fstat(fd, &st) == -1)
+		return ferr(FERR_USAGE, "%s is a directory; to write parts into it, %s/", path,
+			    path);
+	if ((fd = fio_open(path, O_WRONLY | O_CREAT | O_APPEND, 0666)) == -1 ||
+	    fio_fstat(fd, &st) == -1)
 		return ferr_sys(FERR_USAGE, "cannot write %s", path);
-	if (S_ISREG(st.st_mode) && st.st_size > 0 && (rc = look_before(path, &st, conf, &header)) != 0)
+	if (S_ISREG(st.st_mode) && st.st_size > 0 &&
+	    (rc = look_before(path, &st, conf, &header)) != 0)
 		fio_close(fd);
 	w.out = &fd;
 	if (rc == 0)

@@ -26,9 +26,10 @@ int64_t tz_offset(const struct tz *z, int64_t utc_ms);
  * before the gap, one that is there twice is the first. */
 int64_t tz_to_utc(const struct tz *z, int64_t local_ms);
 /*
- * The moment at which the wall clock reaches local_ms as the edge of a window: the first time, or the last when it
- * is there twice; a wall time that does not exist is reached when the clock jumps over it.  Edges of
- * growing wall times never go back, so windows between edges part the time without gaps.
+ * The moment at which the wall clock reaches local_ms as the edge of a window: the first time, or
+ * the last when it is there twice; a wall time that does not exist is reached when the clock jumps
+ * over it.  Edges of growing wall times never go back, so windows between edges part the time
+ * without gaps.
  */
 int64_t tz_edge(const struct tz *z, int64_t local_ms, bool last);
 static inline int64_t

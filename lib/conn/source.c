@@ -97,16 +97,6 @@ add_file(void *cookie, const char *path)
 	return add_split(s, SPLIT_FILE, path);
 }
 
-static bool
-typed_fields(const struct source *s)
-{
-	for (unsigned i = 0; i < s->nfields; i++) {
-		if (s->fields[i].type != VAL_ABSENT)
-			return true;
-	}
-	return false;
-}
-
 /* A generator's parameters are looked at before anything is written. */
 static int
 check_gen(const char *name)
@@ -138,8 +128,6 @@ add_uri(struct source *s, const char *uri)
 	}
 	if (strcmp(uri, "-") == 0)
 		return add_split(s, SPLIT_STDIN, "stdin");
-	if (strncmp(uri, "gen:", 4) == 0 && typed_fields(s))
-		return ferr(FERR_USAGE, "--fields: the fields of gen: have their types; leave :TYPE out");
 	if (strncmp(uri, "gen:", 4) == 0)
 		return (rc = check_gen(uri + 4)) != 0 ? rc : add_split(s, SPLIT_GEN, uri + 4);
 	if (colon != NULL && fio_stat(uri, &st) != 0)
@@ -551,8 +539,9 @@ pick(struct source *s)
 				return sp->waiting ? NULL : sp;
 			continue;
 		}
-		wm = sp->read || sp->first == ROW_NOTIME ? s->chans[i].wm
-			: source_clock_watermark(s->clock, sp, sp->first);
+		wm = sp->read || sp->first == ROW_NOTIME
+			 ? s->chans[i].wm
+			 : source_clock_watermark(s->clock, sp, sp->first);
 		if (sp->waiting || (!sp->read && s->nopen >= OPEN_MAX_SPLITS))
 			continue;
 		if (s->spec.max_drift != 0 && min != WM_MIN && wm > min &&

@@ -31,9 +31,10 @@ struct source_spec {
 	int64_t rate;	  /* records a second, 0: as fast as it goes */
 	int64_t limit;	  /* good records, -1: all */
 };
-#define SOURCE_SPEC_INIT                        \
-	{                                       \
-		.out_of_order = -1, .limit = -1, .max_ahead = -1 }
+#define SOURCE_SPEC_INIT                                         \
+	{                                                        \
+		.out_of_order = -1, .limit = -1, .max_ahead = -1 \
+	}
 
 extern const struct opt source_options[]; /* conf: struct source_spec */
 extern const struct op_class source_class;

@@ -81,8 +81,6 @@ map_fields(struct split_in *in)
 		for (unsigned k = 0; k < in->conf.nfields; k++) {
 			if (strcmp(in->conf.fields[k].name, f[i].name) == 0)
 				map[i] = (int)in->conf.fields[k].to;
-			if (in->conf.fields[k].type != VAL_ABSENT)
-				return ferr(FERR_USAGE, "--fields: frames have their types; leave :TYPE out");
 		}
 		if (map[i] < -1)
 			return map[i];
@@ -321,6 +319,22 @@ take_schema(struct split_in *in, const struct frame *f)
 	return rc != 0 ? rc : map_fields(in);
 }
 
+/* A row that came ready, under our schema, to in->rows. */
+static int
+take_ready(struct split_in *in, const uint8_t *row)
+{
+	struct fmt_conf c = { .schema = in->conf.schema,
+			      .fields = in->conf.fields,
+			      .nfields = in->conf.nfields,
+			      .tz = in->conf.tz };
+	int rc;
+
+	if (in->conf.fields == NULL)
+		return row_remap(row, in->conf.schema->n, in->map, &in->rows);
+	rc = fmt_typed_row(&c, row, in->map, &in->rows);
+	return rc == FERR_DATA ? FERR_LOST : rc; /* it has no text to be put aside */
+}
+
 /* Take a frame apart; its rows are copied, for the buffer moves. */
 static int
 take_frame(struct split_in *in, const struct frame *f)
@@ -345,7 +359,7 @@ take_frame(struct split_in *in, const struct frame *f)
 		if (row_n(r) > in->schema.n)
 			return ferr(FERR_CORRUPT, "a row has more fields than the schema");
 		at = in->rows.n;
-		if ((rc = row_remap(r, in->conf.schema->n, in->map, &in->rows)) != 0)
+		if ((rc = take_ready(in, r)) != 0)
 			return rc;
 		in->rows.p[at + 7] &=
 		    (uint8_t)~ROW_KEYED; /* the key of another pipeline means nothing here */
@@ -408,7 +422,7 @@ gen_some(struct split_in *in)
 	in->b.n = 0;
 	n = gen_next(in->gen, GEN_BATCH, &in->b);
 	for (const uint8_t *r = in->b.p; n > 0 && r < in->b.p + in->b.n && rc == 0; r += row_len(r))
-		rc = row_remap(r, in->conf.schema->n, in->map, &in->rows);
+		rc = take_ready(in, r);
 	return rc != 0 ? rc : n;
 }
 

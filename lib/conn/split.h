@@ -43,7 +43,7 @@ struct split_conf {
 	const struct fmt_field *fields;
 	unsigned nfields;
 	const struct tz *tz; /* of times without a zone */
-	bool hold; /* an unterminated last line stays for the next run */
+	bool hold;	     /* an unterminated last line stays for the next run */
 };
 
 int split_new(struct split **out, enum split_kind kind, const char *name, bool follow);

@@ -42,8 +42,8 @@ void wm_init(struct wm *w, struct wm_chan *c, unsigned n);
 struct wm_out wm_mark(struct wm *w, unsigned chan, int64_t ms);
 struct wm_out wm_idle(struct wm *w, unsigned chan);
 struct wm_out wm_active(struct wm *w, unsigned chan);
-/* The channel has ended: it holds nobody back any more.  When it was the last active one, idle ones are told as by wm_idle; when it was
- * the last of all, nothing is told: the end says the rest. */
+/* The channel has ended: it holds nobody back any more.  When it was the last active one, idle ones
+ * are told as by wm_idle; when it was the last of all, nothing is told: the end says the rest. */
 struct wm_out wm_end(struct wm *w, unsigned chan);
 
 #endif

@@ -72,8 +72,8 @@ void *fio_memory(size_t n);
 void fio_memory_free(void *p);
 void *fio_pages(size_t n); /* page-aligned zeroed memory, or NULL */
 void fio_pages_free(void *p, size_t n);
-/* Are stdin, stdout and stderr open?  Those that are not are put on /dev/null, so that no file of ours gets their number; returns the bits (1 << fd)
- * of those that were closed. */
+/* Are stdin, stdout and stderr open?  Those that are not are put on /dev/null, so that no file of
+ * ours gets their number; returns the bits (1 << fd) of those that were closed. */
 unsigned fio_std_closed(void);
 bool fio_isatty(int fd);
 unsigned fio_tty_width(int fd);

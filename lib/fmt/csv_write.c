@@ -114,7 +114,8 @@ put_value(struct csv_writer *w, const struct val *v, struct buf *out)
 	}
 }
 
-/* The file that is appended to has a header: ours, at out->p + start, must be the same and is not written again. */
+/* The file that is appended to has a header: ours, at out->p + start, must be the same and is not
+ * written again. */
 static int
 same_header(const struct csv_writer *w, struct buf *out, size_t start)
 {
@@ -124,10 +125,11 @@ same_header(const struct csv_writer *w, struct buf *out, size_t start)
 	out->n = start;
 	if (n == has && memcmp(out->p + start, w->conf->has, n) == 0)
 		return 0;
-	return ferr(FERR_DATA,
-		    "the file has the columns %s, these records have %s; choose them with fsource --fields",
-		    fmt_show_text(w->conf->has, has - 1, theirs, sizeof(theirs)),
-		    fmt_show_text((char *)out->p + start, n - 1, ours, sizeof(ours)));
+	return ferr(
+	    FERR_DATA,
+	    "the file has the columns %s, these records have %s; choose them with fsource --fields",
+	    fmt_show_text(w->conf->has, has - 1, theirs, sizeof(theirs)),
+	    fmt_show_text((char *)out->p + start, n - 1, ours, sizeof(ours)));
 }
 
 /*

@@ -10,7 +10,6 @@
 #include "base/text.h"
 #include "fmt/fmt_internal.h"
 
-
 static const struct {
 	const char *name, *ending;
 } kinds[] = {

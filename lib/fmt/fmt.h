@@ -52,6 +52,13 @@ struct fmt_bad {
 	size_t n;
 };
 
+/*
+ * A row that comes ready (from frames, a generator) as --fields wants it: its fields go to map[i]
+ * (-1: dropped) with the types of conf->fields, appended to out.  FERR_DATA with its text when a
+ * value does not convert.
+ */
+int fmt_typed_row(const struct fmt_conf *conf, const uint8_t *row, const int *map, struct buf *out);
+
 struct fmt_reader;
 int fmt_reader_new(struct fmt_reader **out, const struct fmt_conf *conf);
 void fmt_reader_free(struct fmt_reader *r);
@@ -94,10 +101,11 @@ struct fmt_writer;
 struct fmt_write_conf {
 	enum fmt_kind kind; /* JSON CSV TSV RAW TABLE */
 	bool header;	    /* csv, tsv: write one first */
-	const char *has;    /* csv, tsv: the header line that is there already, to be the same as ours; or NULL */
-	bool changing;	    /* first field `op` */
-	bool color;	    /* table: ANSI allowed */
-	unsigned width;	    /* table: columns of the terminal (0: 80) */
+	const char *has; /* csv, tsv: the header line that is there already, to be the same as ours;
+			    or NULL */
+	bool changing;	 /* first field `op` */
+	bool color;	 /* table: ANSI allowed */
+	unsigned width;	 /* table: columns of the terminal (0: 80) */
 };
 int fmt_writer_new(struct fmt_writer **out, const struct fmt_write_conf *conf);
 void fmt_writer_free(struct fmt_writer *w);

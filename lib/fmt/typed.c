@@ -254,3 +254,43 @@ typed_bad(const struct fmt_reader *r, struct fmt_bad *bad, const uint8_t *text, 
 	return fmt_bad(r, bad, text, n, at, "column '%s': '%s' is not a %s", name, value,
 		       val_type_name(want));
 }
+
+/* The type that --fields gives to field `to`. */
+static enum val_type
+wanted(const struct fmt_conf *conf, unsigned to)
+{
+	for (unsigned k = 0; k < conf->nfields; k++) {
+		if (conf->fields[k].to == to)
+			return conf->fields[k].type;
+	}
+	return VAL_ABSENT;
+}
+
+int
+fmt_typed_row(const struct fmt_conf *conf, const uint8_t *row, const int *map, struct buf *out)
+{
+	struct typed t = { .tz = conf->tz };
+	struct val old, v;
+	struct rowb w;
+	int rc = rowb_begin(&w, out, conf->schema->n, row_kind(row), row_time(row));
+
+	if (rc != 0)
+		return rc;
+	for (unsigned i = 0; i < row_n(row) && rc == 0; i++) {
+		old = row_get(row, i);
+		if (map[i] < 0 || old.t == VAL_ABSENT)
+			continue;
+		if ((rc = typed_value(&t, wanted(conf, (unsigned)map[i]), &old, &v)) == 1)
+			rc = rowb_set(&w, (unsigned)map[i], &v);
+		else if (rc == 0)
+			rc = ferr(FERR_DATA, "column '%s': a %s is not a %s",
+				  conf->schema->f[map[i]].name, val_type_name((enum val_type)old.t),
+				  val_type_name(wanted(conf, (unsigned)map[i])));
+	}
+	buf_fini(&t.arena);
+	if (rc != 0) {
+		rowb_drop(&w);
+		return rc;
+	}
+	return rowb_end(&w);
+}

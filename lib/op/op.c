@@ -18,7 +18,9 @@ const struct op_wires OP_STDIN = { &stdin_fd, 1, NULL, 0 };
 static int
 open_outputs(struct op *op, const struct op_wires *w)
 {
-	struct fmt_write_conf fmt = { .kind = op->conf.out, .header = true, .has = op->conf.has_header };
+	struct fmt_write_conf fmt = { .kind = op->conf.out,
+				      .header = true,
+				      .has = op->conf.has_header };
 	int rc;
 
 	if ((op->out = calloc(w->nout + 1, sizeof(*op->out))) == NULL)

@@ -36,8 +36,9 @@ struct op_conf {
 	enum op_on_bad on_bad;
 	const char *bad_path;
 	enum fmt_kind out; /* -o; FMT_AUTO: frames, or a table on a terminal */
-	const char *has_header; /* csv, tsv: the header line of the file that is appended to, or NULL */
-	int64_t mem;	   /* bytes of keyed state */
+	const char
+	    *has_header; /* csv, tsv: the header line of the file that is appended to, or NULL */
+	int64_t mem;	 /* bytes of keyed state */
 	bool quiet, verbose;
 	int color; /* 1 always, 0 never, -1 auto */
 	const char *name;
@@ -159,7 +160,8 @@ int64_t op_now(const struct op *op); /* monotonic ns, read once a turn */
 /* At the end: a field that was named and never seen in the whole stream (did you mean). */
 void op_warn_unseen(struct op *op, const struct schema *s, const char *field);
 
-/* One line on stderr at the end, or now: notes are silenced by -q; what was dropped or put aside is always said. */
+/* One line on stderr at the end, or now: notes are silenced by -q; what was dropped or put aside is
+ * always said. */
 void op_say(struct op *op, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void op_note(struct op *op, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void op_verbose(struct op *op, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

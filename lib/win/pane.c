@@ -76,7 +76,8 @@ has_fired(const struct win *w, int64_t end)
 	return utc_end(w, end) - 1 <= w->wm;
 }
 
-/* The window that ends there is over, maybe without a record until now: it does not fire by itself any more. */
+/* The window that ends there is over, maybe without a record until now: it does not fire by itself
+ * any more. */
 static void
 note_fired(struct win *w, int64_t end)
 {

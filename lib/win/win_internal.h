@@ -82,8 +82,9 @@ struct win {
 	bool shared;	/* windows are merged from panes */
 	int64_t lo, hi; /* the pane that the last record fell into, local time; lo == hi: none */
 	int64_t at_start,
-	    at_end;		 /* local; the window that total holds (at_start == at_end: none) */
-	int64_t fired_end;	 /* local end of the last window that is known to be over; ROW_NOTIME: none */
+	    at_end; /* local; the window that total holds (at_start == at_end: none) */
+	int64_t
+	    fired_end; /* local end of the last window that is known to be over; ROW_NOTIME: none */
 	int64_t early_at;	 /* watermark up to which early results have been given */
 	int64_t early_ns;	 /* windows up to this end have been looked at in this round */
 	struct session *session; /* what session windows keep beside the state */

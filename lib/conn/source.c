@@ -1,284 +1,16 @@
-/* source: see source.h. */
-#include "conn/source.h"
-
+/* source: the reading; see source.h. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <sys/inotify.h>
 
-#include "base/time.h"
-#include "conn/gen.h"
 #include "conn/paths.h"
-#include "conn/source_time.h"
-#include "conn/split.h"
-#include "coord/wm.h"
-#include "expr/expr.h"
-#include "expr/names.h"
+#include "conn/source_internal.h"
 #include "fio/fio.h"
 
 #define BATCH 1000 /* records of a split before another is looked at, and between its marks */
 #define LIVE_MARK_NS 200000000LL /* live input: a mark at the latest so long after a record */
 #define RELIST_NS 1000000000LL	 /* how often directories and patterns are looked at again */
 #define OPEN_MAX_SPLITS 256
-
-struct source {
-	struct source_spec spec;
-	struct schema schema;
-	struct fmt_field *fields;
-	unsigned nfields;
-	bool *seen;		    /* of the columns named */
-	unsigned unseen;	    /* how many have not been seen yet */
-	struct source_clock *clock; /* event times */
-	struct split **splits;
-	unsigned n, cap, nopen;
-	struct wm wm;
-	struct wm_chan *chans;
-	struct split *cur; /* being read */
-	unsigned left;	   /* records it may still give before another is looked at */
-	bool timed;	   /* watermarks are given */
-	struct buf *out;   /* rows [at, out->n) are not told to op yet */
-	size_t at;
-	bool has_mark; /* --watermark field: the last row carries one */
-	int64_t row_mark;
-	unsigned rows;
-	int meta_file, meta_offset; /* fields, -1 */
-	struct buf tmp;
-	int64_t good;
-	int64_t rate_since;
-	int inotify;
-	int64_t listed_at;
-};
-
-/* ---- the list of splits ---- */
-
-static int
-add_split(struct source *s, enum split_kind kind, const char *name)
-{
-	struct split **splits;
-	struct wm_chan *chans;
-	unsigned cap = s->cap != 0 ? 2 * s->cap : 16;
-	int rc;
-
-	if (s->n == s->cap) {
-		if ((splits = realloc(s->splits, cap * sizeof(*splits))) == NULL)
-			return ferr(FERR_NOMEM, "out of memory");
-		s->splits = splits;
-		if ((chans = realloc(s->chans, cap * sizeof(*chans))) == NULL)
-			return ferr(FERR_NOMEM, "out of memory");
-		s->chans = chans;
-		s->cap = cap;
-	}
-	if ((rc = split_new(&s->splits[s->n], kind, name, s->spec.follow && kind == SPLIT_FILE)) !=
-	    0)
-		return rc;
-	s->chans[s->n++] = (struct wm_chan){ .wm = WM_MIN };
-	s->wm.c = s->chans;
-	s->wm.n = s->spec.sequence ? 1 : s->n;
-	return 0;
-}
-
-/* The watermark channel of split i: with --sequence all are one. */
-static unsigned
-chan_of(const struct source *s, unsigned i)
-{
-	return s->spec.sequence ? 0 : i;
-}
-
-/* A file of a directory or pattern: new ones only. */
-static int
-add_file(void *cookie, const char *path)
-{
-	struct source *s = cookie;
-
-	for (unsigned i = 0; i < s->n; i++) {
-		if (s->splits[i]->kind == SPLIT_FILE &&
-		    (strcmp(s->splits[i]->name, path) == 0 || split_same_file(s->splits[i], path)))
-			return 0;
-	}
-	return add_split(s, SPLIT_FILE, path);
-}
-
-/* A generator's parameters are looked at before anything is written. */
-static int
-check_gen(const char *name)
-{
-	struct schema scratch;
-	struct gen *g = NULL;
-	int rc;
-
-	schema_init(&scratch);
-	rc = gen_new(&g, name, &scratch);
-	gen_free(g);
-	schema_fini(&scratch);
-	return rc;
-}
-
-static int
-add_uri(struct source *s, const char *uri)
-{
-	static const char *const later[] = { "kafka://", "tcp://", "unix:", "http://",
-					     "https://", "exec:",  "s3://" };
-	struct stat st;
-	unsigned before = s->n;
-	const char *colon = strstr(uri, "://");
-	int rc;
-
-	for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++) {
-		if (strncmp(uri, later[i], strlen(later[i])) == 0)
-			return ferr(FERR_NOTYET, "%s sources are not yet there", later[i]);
-	}
-	if (strcmp(uri, "-") == 0)
-		return add_split(s, SPLIT_STDIN, "stdin");
-	if (strncmp(uri, "gen:", 4) == 0)
-		return (rc = check_gen(uri + 4)) != 0 ? rc : add_split(s, SPLIT_GEN, uri + 4);
-	if (colon != NULL && fio_stat(uri, &st) != 0)
-		return ferr(FERR_USAGE, "'%.*s://' is not a kind of source", (int)(colon - uri),
-			    uri);
-	if (paths_many(uri)) {
-		if ((rc = paths_each(uri, add_file, s)) != 0)
-			return rc;
-		return s->n == before && !s->spec.follow
-			   ? ferr(FERR_USAGE, "no file matches %s", uri)
-			   : 0;
-	}
-	if (fio_stat(uri, &st) != 0)
-		return ferr_sys(FERR_USAGE, "cannot read %s", uri);
-	if (S_ISDIR(st.st_mode))
-		return ferr(FERR_USAGE, "%s is a directory; to read its files write %s/", uri, uri);
-	return add_split(s, SPLIT_FILE, uri);
-}
-
-/* ---- --fields ---- */
-
-static int
-add_column(void *cookie, const char *piece, size_t n)
-{
-	static const struct {
-		const char *name;
-		enum val_type type;
-	} types[] = {
-		{ "i64", VAL_I64 },    { "int", VAL_I64 },   { "f64", VAL_F64 },
-		{ "float", VAL_F64 },  { "bool", VAL_BOOL }, { "str", VAL_STR },
-		{ "string", VAL_STR }, { "time", VAL_TIME }, { "json", VAL_JSON },
-	};
-	static const char *const known[] = { "i64", "f64", "bool", "str", "time", "json" };
-	struct source *s = cookie;
-	struct names name = { NULL, 0 };
-	const char *colon = memrchr(piece, ':', n), *near;
-	enum val_type type = VAL_ABSENT;
-	struct fmt_field *f;
-	char word[16], *text;
-	size_t nword;
-	int rc;
-
-	if (colon != NULL && memchr(colon, '"', (size_t)(piece + n - colon)) == NULL) {
-		nword = (size_t)(piece + n - colon) - 1;
-		while (nword > 0 && colon[nword] == ' ')
-			nword--;
-		snprintf(word, sizeof(word), "%.*s", (int)nword, colon + 1);
-		for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
-			if (strcmp(types[i].name, word) == 0)
-				type = types[i].type;
-		}
-		if (type == VAL_ABSENT) {
-			near = near_word(word, known, 6);
-			return ferr(
-			    FERR_USAGE,
-			    "'%s' is not a type%s%s%s; i64, f64, bool, str, time and json are",
-			    word, near != NULL ? "; did you mean " : "", near != NULL ? near : "",
-			    near != NULL ? "?" : "");
-		}
-		n = (size_t)(colon - piece);
-	}
-	while (n > 0 && piece[n - 1] == ' ')
-		n--;
-	if ((text = strndup(piece, n)) == NULL)
-		return ferr(FERR_NOMEM, "out of memory");
-	rc = names_parse(&name, text);
-	free(text);
-	if (rc == 0 && (name.n != 1 || schema_find(&s->schema, name.v[0], strlen(name.v[0])) >= 0))
-		rc = ferr(FERR_USAGE, "a column is named twice, or not at all");
-	if (rc == 0 && (rc = schema_add(&s->schema, name.v[0], strlen(name.v[0]))) >= 0) {
-		if ((f = realloc(s->fields, (s->nfields + 1) * sizeof(*f))) == NULL) {
-			rc = ferr(FERR_NOMEM, "out of memory");
-		} else {
-			s->fields = f;
-			f[s->nfields++] = (struct fmt_field){ name.v[0], type, (unsigned)rc };
-			name.v[0] = NULL;
-			rc = 0;
-		}
-	}
-	names_fini(&name);
-	return rc;
-}
-
-/* ---- making one ---- */
-
-static int
-add_meta(struct source *s, const char *what)
-{
-	struct buf b = BUF_INIT;
-	int rc = buf_printf(&b, "%s%s", s->spec.meta, what);
-
-	if (rc == 0)
-		rc = schema_add(&s->schema, (const char *)b.p, b.n);
-	buf_fini(&b);
-	return rc;
-}
-
-int
-source_new(struct source **out, const struct source_spec *spec)
-{
-	struct source *s = calloc(1, sizeof(*s));
-	int rc = 0;
-
-	if (s == NULL)
-		return ferr(FERR_NOMEM, "out of memory");
-	s->spec = *spec;
-	s->inotify = -1;
-	s->meta_file = s->meta_offset = -1;
-	schema_init(&s->schema);
-	wm_init(&s->wm, NULL, 0);
-	if (spec->fields != NULL && (rc = expr_split(spec->fields, ',', add_column, s)) != 0)
-		rc = ferr_prefix(rc, "--fields");
-	for (int i = 0; i < spec->nuris && rc == 0; i++)
-		rc = add_uri(s, spec->uris[i]);
-	if (rc == 0 && s->nfields > 0 && (s->seen = calloc(s->nfields, sizeof(*s->seen))) == NULL)
-		rc = ferr(FERR_NOMEM, "out of memory");
-	s->unseen = s->nfields;
-	if (rc == 0)
-		rc = source_clock_new(&s->clock, spec);
-	if (rc == 0 && spec->marks == MARKS_EACH && spec->time == TIME_NONE && s->n > 0 &&
-	    s->splits[0]->kind != SPLIT_GEN)
-		rc = ferr(FERR_USAGE,
-			  "--watermark each needs event times; name their field with --time FIELD");
-	if (rc != 0) {
-		source_free(s);
-		return rc;
-	}
-	*out = s;
-	return 0;
-}
-
-void
-source_free(struct source *s)
-{
-	if (s == NULL)
-		return;
-	for (unsigned i = 0; i < s->n; i++)
-		split_free(s->splits[i]);
-	for (unsigned i = 0; i < s->nfields; i++)
-		free(s->fields[i].name);
-	if (s->inotify >= 0)
-		fio_close(s->inotify);
-	source_clock_free(s->clock);
-	schema_fini(&s->schema);
-	buf_fini(&s->tmp);
-	free(s->fields);
-	free(s->seen);
-	free(s->splits);
-	free(s->chans);
-	free(s);
-}
 
 /* ---- rows and marks out ---- */
 
@@ -678,7 +410,7 @@ relist(struct source *s, struct op *op)
 	s->listed_at = op_now(op);
 	for (int i = 0; i < s->spec.nuris && rc == 0; i++) {
 		if (paths_many(s->spec.uris[i]))
-			rc = paths_each(s->spec.uris[i], add_file, s);
+			rc = paths_each(s->spec.uris[i], source_add_file, s);
 	}
 	for (unsigned i = before; i < s->n && rc == 0; i++)
 		rc = peek(s, i);
@@ -779,8 +511,8 @@ source_start(void *self, struct op *op)
 	for (unsigned i = 0; i < s->n; i++)
 		s->timed =
 		    s->timed || s->splits[i]->kind == SPLIT_GEN || s->spec.format == FMT_FRAMES;
-	if (s->spec.meta != NULL && ((rc = s->meta_file = add_meta(s, "file")) < 0 ||
-				     (rc = s->meta_offset = add_meta(s, "offset")) < 0))
+	if (s->spec.meta != NULL && ((rc = s->meta_file = source_add_meta(s, "file")) < 0 ||
+				     (rc = s->meta_offset = source_add_meta(s, "offset")) < 0))
 		return rc;
 	if (s->schema.n > 0 && (rc = op_set_schema(op, &s->schema)) != 0)
 		return rc;

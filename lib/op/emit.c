@@ -289,44 +289,45 @@ op_wake_at(struct op *op, int64_t mono_ns)
 	op->wake_at = mono_ns;
 }
 
+static void
+say(const struct op *op, const char *fmt, va_list ap)
+{
+	char line[1024];
+
+	vsnprintf(line, sizeof(line), fmt, ap);
+	fprintf(stderr, "%s: %s\n", op->cls->name, line);
+}
+
 void
 op_say(struct op *op, const char *fmt, ...)
 {
-	char line[1024];
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(line, sizeof(line), fmt, ap);
+	say(op, fmt, ap);
 	va_end(ap);
-	fprintf(stderr, "%s: %s\n", op->cls->name, line);
 }
 
 void
 op_note(struct op *op, const char *fmt, ...)
 {
-	char line[1024];
 	va_list ap;
 
-	if (op->conf.quiet)
-		return;
 	va_start(ap, fmt);
-	vsnprintf(line, sizeof(line), fmt, ap);
+	if (!op->conf.quiet)
+		say(op, fmt, ap);
 	va_end(ap);
-	fprintf(stderr, "%s: %s\n", op->cls->name, line);
 }
 
 void
 op_verbose(struct op *op, const char *fmt, ...)
 {
-	char line[1024];
 	va_list ap;
 
-	if (!op->conf.verbose)
-		return;
 	va_start(ap, fmt);
-	vsnprintf(line, sizeof(line), fmt, ap);
+	if (op->conf.verbose)
+		say(op, fmt, ap);
 	va_end(ap);
-	fprintf(stderr, "%s: %s\n", op->cls->name, line);
 }
 
 void

@@ -436,11 +436,10 @@ op_run(struct op *op, int *signal)
 		rc = loop(op);
 	if (rc == FERR_DATA || rc == FERR_LOST)
 		rc = send_rest(op, rc);
-	if (op->nbad > 0 && rc != FERR_DATA) /* said even with -q */
-		fprintf(stderr, "%s: %llu bad records %s%s\n", op->cls->name,
-			(unsigned long long)op->nbad,
-			op->conf.on_bad == BAD_SKIP ? "skipped" : "written to ",
-			op->conf.on_bad == BAD_SKIP ? "" : op->conf.bad_path);
+	if (op->nbad > 0 && rc != FERR_DATA)
+		op_say(op, "%llu bad records %s%s", (unsigned long long)op->nbad,
+		       op->conf.on_bad == BAD_SKIP ? "skipped" : "written to ",
+		       op->conf.on_bad == BAD_SKIP ? "" : op->conf.bad_path);
 	/* Filters that read frames finish what they have, and end as if nothing had happened. */
 	if (op->ev.signals > 1 || (op->ev.signals == 1 && (op->cls->source || op_text_in(op))))
 		*signal = op->ev.signal;

@@ -203,19 +203,14 @@ static int
 rebuild(struct keying *k, struct op *op, const uint8_t *row)
 {
 	struct expr_ctx ctx = { .row = row, .schema = op_schema(op) };
-	unsigned n = row_n(row);
 	struct rowb w;
 	struct val v;
 	int rc;
 
 	k->row.n = 0;
-	if ((rc = rowb_begin(&w, &k->row, k->slots[n], row_kind(row), row_time(row))) != 0)
+	if ((rc = rowb_begin(&w, &k->row, k->slots[row_n(row)], row_kind(row), row_time(row))) != 0)
 		return rc;
-	for (unsigned i = 0; i < n && rc == 0; i++) {
-		v = row_raw(row, i);
-		if (k->map[i] >= 0 && v.t != VAL_ABSENT)
-			rc = rowb_set(&w, (unsigned)k->map[i], &v);
-	}
+	rc = rowb_fields(&w, row, k->map);
 	for (unsigned i = 0; i < k->n && rc == 0; i++) {
 		if (!k->part[i].hidden)
 			continue;

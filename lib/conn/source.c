@@ -14,6 +14,14 @@
 
 /* ---- rows and marks out ---- */
 
+/* Rows gather behind what op's buffer holds now. */
+static void
+begin_rows(struct source *s, struct op *op)
+{
+	s->out = op_rows_buf(op);
+	s->at = s->out->n;
+}
+
 /* Tell op of the rows that have gathered. */
 static int
 flush_rows(struct source *s, struct op *op)
@@ -26,8 +34,7 @@ flush_rows(struct source *s, struct op *op)
 	s->rows = 0;
 	if (n > 0 && (rc = op_rows_done(op, s->at, n)) != 0)
 		return rc;
-	s->out = op_rows_buf(op);
-	s->at = s->out->n;
+	begin_rows(s, op);
 	return 0;
 }
 
@@ -46,8 +53,7 @@ tell(struct source *s, struct op *op, struct wm_out t)
 		return rc;
 	if (t.idle && (rc = op_emit_idle(op, true)) != 0)
 		return rc;
-	s->out = op_rows_buf(op);
-	s->at = s->out->n;
+	begin_rows(s, op);
 	return 0;
 }
 
@@ -67,13 +73,12 @@ mark(struct source *s, struct op *op, unsigned i)
 }
 
 static int
-bad_record(struct source *s, struct op *op, const struct split *sp, uint64_t line, uint64_t col,
-	   const char *reason, const void *text, size_t n)
+bad_record(struct op *op, const struct split *sp, uint64_t line, uint64_t col, const char *reason,
+	   const void *text, size_t n)
 {
 	struct buf at = BUF_INIT;
 	int rc;
 
-	(void)s;
 	if ((rc = buf_printf(&at, "%s:%" PRIu64 ":%" PRIu64,
 			     sp->kind == SPLIT_GEN ? "gen" : sp->name, line, col)) == 0)
 		rc = buf_cstr(&at) != NULL ? op_bad(op, (const char *)at.p, reason, text, n)
@@ -86,7 +91,7 @@ bad_record(struct source *s, struct op *op, const struct split *sp, uint64_t lin
 static int
 add_place(struct source *s, struct split *sp, size_t at)
 {
-	struct val file = val_text(VAL_STR, sp->name, strlen(sp->name)), offset, v;
+	struct val file = val_text(VAL_STR, sp->name, strlen(sp->name)), offset;
 	const uint8_t *row = s->out->p + at;
 	struct rowb w;
 	int rc;
@@ -100,11 +105,7 @@ add_place(struct source *s, struct split *sp, size_t at)
 	s->out->n = at;
 	if ((rc = rowb_begin(&w, s->out, s->schema.n, row_kind(row), row_time(row))) != 0)
 		return rc;
-	for (unsigned i = 0; i < row_n(row) && rc == 0; i++) {
-		v = row_raw(row, i);
-		if (v.t != VAL_ABSENT)
-			rc = rowb_set(&w, i, &v);
-	}
+	rc = rowb_fields(&w, row, NULL);
 	if (rc == 0 && (rc = rowb_set(&w, (unsigned)s->meta_file, &file)) == 0)
 		rc = rowb_set(&w, (unsigned)s->meta_offset, &offset);
 	if (rc != 0) {
@@ -134,7 +135,7 @@ refuse_row(struct source *s, struct op *op, struct split *sp, size_t at)
 	snprintf(reason, sizeof(reason), "%s", ferr_text());
 	s->out->n = at;
 	split_place(sp);
-	return bad_record(s, op, sp, sp->line, 1, reason, sp->rec, sp->nrec);
+	return bad_record(op, sp, sp->line, 1, reason, sp->rec, sp->nrec);
 }
 
 /* The row at [at, out->n): give it its time.  1 good, 0 bad and gone. */
@@ -330,12 +331,10 @@ read_batch(struct source *s, struct op *op)
 	size_t at;
 	int rc = 1;
 
-	s->out = op_rows_buf(op);
-	s->at = s->out->n;
 	while (s->left > 0 && rc == 1) {
 		at = s->out->n;
 		if ((rc = split_next(sp, s->out)) == FERR_DATA) {
-			rc = bad_record(s, op, sp, sp->bad.line, sp->bad.col, sp->bad.reason,
+			rc = bad_record(op, sp, sp->bad.line, sp->bad.col, sp->bad.reason,
 					sp->bad.text, sp->bad.n);
 			rc = rc == 0 ? 1 : rc;
 			continue;
@@ -543,8 +542,7 @@ source_produce(void *self, struct op *op)
 	unsigned n = BATCH;
 	int rc;
 
-	s->out = op_rows_buf(op);
-	s->at = s->out->n;
+	begin_rows(s, op);
 	if (op_stopping(op) || s->good == s->spec.limit)
 		return finish(s, op);
 	if (s->spec.rate != 0 && (n = allowance(s, op)) == 0)
@@ -575,35 +573,23 @@ source_produce(void *self, struct op *op)
 	return OP_MORE;
 }
 
-/* The name in the first file's first record that is nearest to one that never came; the caller's
- * scratch keeps it. */
-static const char *
-near_column(struct source *s, const char *name, struct schema *scratch)
-{
-	struct split_conf conf = { .format = s->spec.format, .schema = scratch };
-	struct split *sp;
-	int rc = FERR_USAGE;
-
-	if (s->n == 0 || s->splits[0]->kind != SPLIT_FILE ||
-	    split_new(&sp, SPLIT_FILE, s->splits[0]->name, false) != 0)
-		return NULL;
-	s->tmp.n = 0;
-	if (split_open(sp, &conf) == 0)
-		rc = split_next(sp, &s->tmp);
-	split_free(sp);
-	return rc == 1 ? schema_near(scratch, name) : NULL;
-}
-
+/* A column that never came.  What it may have meant is looked up in the first file's first record.
+ */
 static void
 warn_unseen(struct source *s, struct op *op, const char *name)
 {
 	struct schema scratch;
-	const char *near;
+	struct split_conf conf = { .format = s->spec.format, .schema = &scratch };
+	struct split *sp = NULL;
 
 	schema_init(&scratch);
-	near = near_column(s, name, &scratch);
-	op_note(op, "field '%s' was never seen%s%s%s", name, near != NULL ? "; did you mean '" : "",
-		near != NULL ? near : "", near != NULL ? "'?" : "");
+	s->tmp.n = 0;
+	if (s->n > 0 && s->splits[0]->kind == SPLIT_FILE &&
+	    split_new(&sp, SPLIT_FILE, s->splits[0]->name, false) == 0 &&
+	    split_open(sp, &conf) == 0)
+		split_next(sp, &s->tmp);
+	split_free(sp);
+	op_warn_unseen(op, &scratch, name);
 	schema_fini(&scratch);
 }
 

@@ -22,7 +22,7 @@ struct time_field {
 
 struct source_clock {
 	enum source_time kind;
-	int64_t bound, gen_bound, max_ahead;
+	int64_t bound, max_ahead;
 	struct time_field time, mark;
 	struct tz *tz;
 };

@@ -84,6 +84,20 @@ rowb_drop(struct rowb *w)
 }
 
 int
+rowb_fields(struct rowb *w, const uint8_t *r, const int *map)
+{
+	int rc = 0;
+
+	for (unsigned i = 0, n = row_n(r); i < n && rc == 0; i++) {
+		struct val v = row_raw(r, i);
+
+		if (v.t != VAL_ABSENT && (map == NULL || map[i] >= 0))
+			rc = rowb_set(w, map == NULL ? i : (unsigned)map[i], &v);
+	}
+	return rc;
+}
+
+int
 row_remap(const uint8_t *r, unsigned n, const int *map, struct buf *out)
 {
 	struct rowb w;
@@ -91,16 +105,9 @@ row_remap(const uint8_t *r, unsigned n, const int *map, struct buf *out)
 
 	if ((rc = rowb_begin(&w, out, n, row_kind(r), row_time(r))) != 0)
 		return rc;
-	for (unsigned i = 0, m = row_n(r); i < m; i++) {
-		struct val v;
-
-		if (map[i] < 0)
-			continue;
-		v = row_raw(r, i);
-		if ((rc = rowb_set(&w, (unsigned)map[i], &v)) != 0) {
-			rowb_drop(&w);
-			return rc;
-		}
+	if ((rc = rowb_fields(&w, r, map)) != 0) {
+		rowb_drop(&w);
+		return rc;
 	}
 	if (r[7] & ROW_KEYED)
 		row_set_hash(out->p + w.at, row_hash(r));

@@ -154,6 +154,9 @@ int rowb_begin(struct rowb *w, struct buf *b, unsigned n, enum row_kind kind, in
 int rowb_set(struct rowb *w, unsigned i, const struct val *v);
 int rowb_end(struct rowb *w); /* FERR_LIMIT when longer than ROW_MAX (and dropped) */
 void rowb_drop(struct rowb *w);
+/* Set the fields of row r, which is not in w->b: field i goes to map[i] (-1: dropped); map NULL: to
+ * i. On error the caller drops the row. */
+int rowb_fields(struct rowb *w, const uint8_t *r, const int *map);
 
 /* Append a copy of row r with n slots, fields moved to map[i] (-1: dropped). Time, kind, hash
  * kept.*/

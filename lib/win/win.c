@@ -259,7 +259,6 @@ win_on_schema(void *self, struct op *op)
 	if ((rc = aggs_bind(w->aggs, in)) != 0)
 		return rc;
 	if (w->state == NULL) {
-		w->groups = in->groups;
 		w->nkey = in->nkey;
 		if ((rc = state_new(&w->state, in->groups, w->mem)) != 0 ||
 		    (rc = w->ops->open(w)) != 0)

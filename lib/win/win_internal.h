@@ -65,7 +65,6 @@ struct win {
 	struct state *state;
 	struct state_map *map;	 /* panes, sessions, counters: the state proper */
 	struct state_map *total; /* aligned windows of several panes: the window that fired last */
-	uint32_t groups;
 	int64_t mem;
 	int64_t wm_before_end; /* the last one before WM_MAX */
 	int64_t wm;	       /* event time or, with spec.proc, the wall clock - 1 */
@@ -78,7 +77,7 @@ struct win {
 	uint64_t empty_hash; /* of no key */
 	struct win_cursor cur;
 	/* aligned windows */
-	int64_t pane;	/* ms; the window's size when aggregates cannot be merged */
+	int64_t pane;	/* ms: the greatest common divisor of size and slide; cumulate: the step */
 	bool shared;	/* windows are merged from panes */
 	int64_t lo, hi; /* the pane that the last record fell into, local time; lo == hi: none */
 	int64_t at_start,

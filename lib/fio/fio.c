@@ -1,13 +1,12 @@
-/* fio: see fio.h. */
-#include "fio/fio.h"
+/* fio: pipes, memory, terminals, waiting, clock; files are in fio_file.c.  See fio.h. */
+#include "fio/fio_internal.h"
 
 #include <dlfcn.h>
-#include <errno.h>
 #include <fcntl.h>
-#include <glob.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -19,82 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define RETRY(call)                                   \
-	({                                            \
-		__typeof__(call) r_;                  \
-		do {                                  \
-			r_ = (call);                  \
-		} while (r_ == -1 && errno == EINTR); \
-		r_;                                   \
-	})
-
-#ifdef FIO_TEST
-/* How many bytes this call may move; 0 means: say EAGAIN. */
-static size_t
-fault(int fd, size_t n)
-{
-	static int mode = -1;
-	static unsigned turn;
-	const char *e;
-
-	if (mode == -1) {
-		e = getenv("FFAULT");
-		mode = e == NULL		  ? 0
-		       : strcmp(e, "short") == 0  ? 1
-		       : strcmp(e, "eagain") == 0 ? 2
-						  : 0;
-	}
-	if (mode == 1)
-		return n < 1 ? n : 1;
-	if (mode == 2 && n > 0 && (fcntl(fd, F_GETFL) & O_NONBLOCK) != 0 && ++turn % 2 == 0)
-		return 0;
-	return n;
-}
-#define FAULT(fd, n)                         \
-	do {                                 \
-		size_t was_ = (n);           \
-		(n) = fault(fd, n);          \
-		if ((n) == 0 && was_ != 0) { \
-			errno = EAGAIN;      \
-			return -1;           \
-		}                            \
-	} while (0)
-#else
-#define FAULT(fd, n) ((void)0)
-#endif
-
-int
-fio_open(const char *path, int flags, mode_t mode)
-{
-	return RETRY(open(path, flags | O_CLOEXEC, mode));
-}
-
-int
-fio_openat(int dirfd, const char *path, int flags, mode_t mode)
-{
-	return RETRY(openat(dirfd, path, flags | O_CLOEXEC, mode));
-}
-
-int
-fio_close(int fd)
-{
-	/* Linux has closed it even when it says EINTR. */
-	return close(fd) == -1 && errno != EINTR ? -1 : 0;
-}
-
-ssize_t
-fio_read(int fd, void *p, size_t n)
-{
-	FAULT(fd, n);
-	return RETRY(read(fd, p, n));
-}
-
-ssize_t
-fio_write(int fd, const void *p, size_t n)
-{
-	FAULT(fd, n);
-	return RETRY(write(fd, p, n));
-}
+#include "fio/fio.h"
 
 ssize_t
 fio_recv(int fd, void *p, size_t n)
@@ -108,130 +32,6 @@ fio_send(int fd, const void *p, size_t n)
 {
 	FAULT(fd, n);
 	return RETRY(send(fd, p, n, MSG_DONTWAIT | MSG_NOSIGNAL));
-}
-
-ssize_t
-fio_pread(int fd, void *p, size_t n, off_t at)
-{
-	return RETRY(pread(fd, p, n, at));
-}
-
-int
-fio_fstat(int fd, struct stat *st)
-{
-	return fstat(fd, st);
-}
-
-int
-fio_stat(const char *path, struct stat *st)
-{
-	return stat(path, st);
-}
-
-int
-fio_fdatasync(int fd)
-{
-	return RETRY(fdatasync(fd));
-}
-
-int
-fio_fsync(int fd)
-{
-	return RETRY(fsync(fd));
-}
-
-int
-fio_rename_noreplace(int dirfd, const char *from, const char *to)
-{
-	return renameat2(dirfd, from, dirfd, to, RENAME_NOREPLACE);
-}
-
-int
-fio_unlinkat(int dirfd, const char *path)
-{
-	return unlinkat(dirfd, path, 0);
-}
-
-int
-fio_mkdir(const char *path)
-{
-	struct stat st;
-
-	if (mkdir(path, 0777) == 0)
-		return 0;
-	if (errno == EEXIST && stat(path, &st) == 0 && S_ISDIR(st.st_mode))
-		return 0;
-	return -1;
-}
-
-DIR *
-fio_opendir(const char *path)
-{
-	return opendir(path);
-}
-
-struct dirent *
-fio_readdir(DIR *d)
-{
-	errno = 0;
-	return readdir(d);
-}
-
-int
-fio_closedir(DIR *d)
-{
-	return closedir(d);
-}
-
-int
-fio_glob(const char *pattern, int (*fn)(void *cookie, const char *path), void *cookie)
-{
-	glob_t g;
-	int rc = 0;
-
-	if (glob(pattern, 0, NULL, &g) != 0)
-		return 0;
-	for (size_t i = 0; i < g.gl_pathc && rc == 0; i++)
-		rc = fn(cookie, g.gl_pathv[i]);
-	globfree(&g);
-	return rc;
-}
-
-int
-fio_write_all(int fd, const void *p, size_t n)
-{
-	const uint8_t *b = p;
-	ssize_t k;
-
-	for (; n > 0; b += k, n -= (size_t)k) {
-		if ((k = fio_write(fd, b, n)) == -1)
-			return -1;
-	}
-	return 0;
-}
-
-int
-fio_slurp(const char *path, size_t max, struct buf *out)
-{
-	int fd = fio_open(path, O_RDONLY, 0);
-	ssize_t k = 0;
-	int rc = 0;
-
-	if (fd == -1)
-		return ferr_sys(FERR_IO, "cannot read %s", path);
-	while (rc == 0) {
-		if ((rc = buf_room(out, 4096)) != 0)
-			break;
-		if ((k = fio_read(fd, out->p + out->n, out->cap - out->n)) <= 0)
-			break;
-		out->n += (size_t)k;
-		if (out->n > max)
-			rc = ferr(FERR_LIMIT, "%s is longer than %zu bytes", path, max);
-	}
-	if (rc == 0 && k == -1)
-		rc = ferr_sys(FERR_IO, "cannot read %s", path);
-	fio_close(fd);
-	return rc;
 }
 
 int
@@ -384,6 +184,21 @@ fio_signal_next(int fd)
 	if (RETRY(read(fd, &si, sizeof(si))) != (ssize_t)sizeof(si))
 		return 0;
 	return (int)si.ssi_signo;
+}
+
+int
+fio_eventfd(void)
+{
+	return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+}
+
+void
+fio_notify(int fd)
+{
+	uint64_t one = 1;
+
+	/* It can only fail when 2^64 - 2 calls wait unread, and then it is readable anyway. */
+	(void)!RETRY(write(fd, &one, sizeof(one)));
 }
 
 int

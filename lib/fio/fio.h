@@ -2,9 +2,8 @@
  * fio -- every effect on the world goes through here: files, pipes, clock, random numbers, signals.
  *
  * Thin wrappers: EINTR is retried, descriptors are close-on-exec, errors come back as errno with -1
- * (or NULL) like the calls they wrap.  Faults are injected here in test builds (-DFIO_TEST):
- *	FFAULT=short   reads and writes move one byte at a time
- *	FFAULT=eagain  every other read or write of a non-blocking descriptor says EAGAIN
+ * (or NULL) like the calls they wrap.  Test builds (-DFIO_TEST) fail and crash here when they are
+ * told to (fio_test.h).
  *
  * Units   wall clock in ms since 1970, monotonic clock in ns.
  */
@@ -29,14 +28,22 @@ ssize_t fio_write(int fd, const void *p, size_t n);
 ssize_t fio_recv(int fd, void *p, size_t n);	   /* socket, never blocks */
 ssize_t fio_send(int fd, const void *p, size_t n); /* socket, never blocks, no SIGPIPE */
 ssize_t fio_pread(int fd, void *p, size_t n, off_t at);
+ssize_t fio_pwrite(int fd, const void *p, size_t n, off_t at);
+int fio_ftruncate(int fd, off_t n);
+int fio_flock(int fd, bool exclusive); /* never waits: EWOULDBLOCK when another holds it */
 int fio_fstat(int fd, struct stat *st);
 int fio_stat(const char *path, struct stat *st);
 int fio_fdatasync(int fd);
 int fio_fsync(int fd);
+int fio_sync_dir(const char *path);
 int fio_rename_noreplace(int dirfd, const char *from,
-			 const char *to); /* EEXIST when `to` is there */
+			 const char *to);		     /* EEXIST when `to` is there */
+int fio_rename(int dirfd, const char *from, const char *to); /* replaces */
+int fio_link(int dirfd, const char *from, const char *to);   /* EEXIST when `to` is there */
 int fio_unlinkat(int dirfd, const char *path);
-int fio_mkdir(const char *path); /* one level, 0777; EEXIST is no error when it is a directory */
+/* One level; EEXIST is no error when it is a directory. */
+int fio_mkdir(const char *path); /* 0777 */
+int fio_mkdirat(int dirfd, const char *path, mode_t mode);
 DIR *fio_opendir(const char *path);
 struct dirent *fio_readdir(DIR *d); /* NULL at the end (errno 0) or on error */
 int fio_closedir(DIR *d);
@@ -47,6 +54,11 @@ int fio_glob(const char *pattern, int (*fn)(void *cookie, const char *path), voi
 
 /* Write all of p[0..n) to a blocking descriptor: 0 or -1. */
 int fio_write_all(int fd, const void *p, size_t n);
+int fio_pwrite_all(int fd, const void *p, size_t n, off_t at);
+/* Fill all of p[0..n): 0 or -1; ENODATA when the file ends before. */
+int fio_pread_all(int fd, void *p, size_t n, off_t at);
+/* Copy n bytes between regular files: 0 or -1, as above. */
+int fio_copy(int from, off_t at, int to, off_t to_at, size_t n);
 /* Append a whole (small) file to out: 0, or FERR_IO / FERR_LIMIT with its text. */
 int fio_slurp(const char *path, size_t max, struct buf *out);
 
@@ -83,9 +95,11 @@ int fio_poll(struct pollfd *fds, nfds_t n, int timeout_ms);
 bool fio_readable(int fd); /* would a read not wait? */
 int fio_signalfd(void); /* blocks SIGINT, SIGTERM, SIGHUP; ignores SIGPIPE, SIGXFSZ; -1 on error */
 int fio_signal_next(int fd); /* next pending signal number, 0 if none */
+int fio_eventfd(void);	     /* readable from fio_notify to fio_drain */
+void fio_notify(int fd);
 int fio_inotify(void);
 int fio_inotify_add(int fd, const char *path, uint32_t mask);
-void fio_drain(int fd); /* read away what is there (inotify) */
+void fio_drain(int fd); /* read away what is there (inotify, eventfd) */
 
 /* Clock, random numbers, environment. */
 int64_t fio_wall_ms(void);
@@ -97,5 +111,9 @@ const char *fio_env(const char *name);
  * Debian package). */
 void *fio_library(const char *soname, const char *package);
 void *fio_symbol(void *lib, const char *name);
+
+#if defined(FIO_TEST) && !defined(FIO_INTERNAL_H)
+#include "fio/fio_site.h"
+#endif
 
 #endif

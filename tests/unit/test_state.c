@@ -36,6 +36,9 @@ value_memory(void *cookie, const void *value)
 static const struct state_type plain = { .name = "plain",
 					 .size = sizeof(struct value),
 					 .version = 1 };
+static const struct state_type other = { .name = "other",
+					 .size = sizeof(struct value),
+					 .version = 1 };
 static const struct state_type owning = { .name = "owning",
 					  .size = sizeof(struct value),
 					  .version = 1,
@@ -48,7 +51,9 @@ static struct state_map *map;
 static void
 begin(const struct state_type *type, int64_t mem)
 {
-	T_INT(state_new(&st, 128, mem), 0);
+	const struct state_conf conf = { .groups = 128, .lo = 0, .hi = 127, .mem = mem };
+
+	T_INT(state_new(&st, &conf), 0);
 	T_INT(state_map_open(st, &map, type), 0);
 }
 
@@ -90,6 +95,20 @@ static struct value *
 find(int64_t ns, struct state_key k)
 {
 	return state_find(map, ns, &k);
+}
+
+static int
+walk_count(int64_t ns, bool sorted)
+{
+	struct state_walk w = { 0 };
+	int n = 0, rc;
+
+	T_INT(state_walk_begin(&w, map, ns, sorted), 0);
+	while (state_walk_next(&w, &rc) != NULL)
+		n++;
+	T_INT(rc, 0);
+	state_walk_end(&w);
+	return n;
 }
 
 T(put_makes_a_zero_value_once_and_finds_it_again)
@@ -168,7 +187,7 @@ T(namespaces_and_maps_are_apart)
 
 	begin(&plain, MEM);
 	first = map;
-	T_INT(state_map_open(st, &second, &plain), 0);
+	T_INT(state_map_open(st, &second, &other), 0);
 	put(1, k)->n = 1;
 	put(2, k)->n = 2;
 	put(INT64_MIN, k)->n = 3;
@@ -217,14 +236,14 @@ T(a_dropped_namespace_is_gone_the_others_stay)
 		put(i, k)->n = i;
 	put(2, key("b"));
 	T_INT(state_ns_count(map, 2), 2);
-	state_ns_drop(map, 2);
+	T_INT(state_ns_drop(map, 2), 0);
 	T_INT(finished, 2);
 	T_INT(state_ns_count(map, 2), 0);
 	T_OK(find(2, k) == NULL);
 	T_OK(state_ns_next(map, 2, &ns));
 	T_INT(ns, 3);
-	state_ns_drop(map, 2); /* not there: nothing happens */
-	state_ns_drop(map, 99);
+	T_INT(state_ns_drop(map, 2), 0); /* not there: nothing happens */
+	T_INT(state_ns_drop(map, 99), 0);
 	T_INT(find(3, k)->n, 3);
 	T_INT(find(1, k)->n, 1);
 	put(2, k);
@@ -267,8 +286,9 @@ T(dropping_moves_up_what_follows_also_around_the_end)
 			sprintf(text[i], "%u", i);
 			put(0, hashed(text[i], home[i] + ((uint64_t)i << 32)))->n = i;
 		}
-		state_drop(map, 0,
-			   find(0, hashed(text[gone], home[gone] + ((uint64_t)gone << 32))));
+		T_INT(state_drop(map, 0,
+				 find(0, hashed(text[gone], home[gone] + ((uint64_t)gone << 32)))),
+		      0);
 		T_INT(state_ns_count(map, 0), 7);
 		for (unsigned i = 0; i < 8; i++) {
 			struct value *v = find(0, hashed(text[i], home[i] + ((uint64_t)i << 32)));
@@ -288,101 +308,82 @@ T(sorted_is_by_hash_then_key_bytes_shorter_first)
 	} in[] = { { "b", 7 }, { "a", UINT64_MAX }, { "ab", 7 }, { "z", 1 },
 		   { "a", 7 }, { "\xff", 7 },	    { "", 7 },	 { "c", 1ULL << 63 } };
 	static const char *const want[] = { "z", "", "a", "ab", "b", "\xff", "c", "a" };
-	void **v = NULL;
-	size_t cap = 0;
+	struct state_walk w = { 0 };
+	int rc;
 
 	begin(&plain, MEM);
 	for (size_t i = 0; i < 8; i++)
 		put(3, hashed(in[i].key, in[i].hash));
-	T_INT(state_ns_values(map, 4, true, &v, &cap), 0);
-	T_INT(state_ns_values(map, 3, false, &v, &cap), 8);
-	T_INT(state_ns_values(map, 3, true, &v, &cap), 8);
+	T_INT(walk_count(4, true), 0);
+	T_INT(walk_count(3, false), 8);
+	T_INT(state_walk_begin(&w, map, 3, true), 0);
 	for (size_t i = 0; i < 8; i++) {
-		struct state_key k = state_key_of(map, v[i]);
+		struct state_key k = state_key_of(map, state_walk_next(&w, &rc));
 
 		T_MEM(k.p, k.n, want[i], strlen(want[i]));
 	}
-	free(v);
+	T_OK(state_walk_next(&w, &rc) == NULL);
+	T_INT(rc, 0);
+	state_walk_end(&w);
+	state_walk_end(&w); /* harmless */
 	end();
 }
 
-/* ---- memory ---- */
+/* ---- names ---- */
 
-/* Put numbered keys of `len` bytes until there is no room; returns how many went in. */
-static int
-fill(int64_t ns, size_t len, int most)
+T(names_of_maps_are_short_and_different)
 {
-	char text[4096];
-	struct state_key k;
-	bool fresh;
-	int i;
+	struct state_type t = plain;
+	struct state_map *m;
 
-	for (i = 0; i < most; i++) {
-		memset(text, '.', len);
-		sprintf(text, "%d", i);
-		k = (struct state_key){ key_hash(text, len), (const uint8_t *)text, (uint32_t)len };
-		if (state_put(map, ns, &k, &fresh) == NULL)
-			break;
-	}
-	return i;
-}
-
-T(the_bound_on_memory_is_an_error_that_names_its_option)
-{
-	int n;
-
-	begin(&plain, 1 << 20);
-	n = fill(0, 20, 1000000);
-	T_OK(n > 1000 && n < (1 << 20) / 44);
-	T_OK(strstr(ferr_text(), "--mem") != NULL);
+	begin(&plain, MEM);
+	T_INT(state_map_open(st, &m, &plain), FERR_USAGE);
+	t.name = "";
+	T_INT(state_map_open(st, &m, &t), FERR_USAGE);
+	t.name = "12345678901234567890123456789012";
+	T_INT(state_map_open(st, &m, &t), FERR_USAGE);
+	t.name++;
+	T_INT(state_map_open(st, &m, &t), 0);
 	end();
 }
 
-T(the_bound_counts_many_namespaces_of_one_key)
+T(a_namespace_is_there_while_it_has_entries)
 {
-	bool fresh;
-	int64_t ns = 0;
 	struct state_key k = key("a");
+	int64_t ns;
 
-	begin(&plain, 1 << 20);
-	while (ns < 100000 && state_put(map, ns, &k, &fresh) != NULL)
-		ns++;
-	T_OK(ns > 100 && ns < (1 << 20) / 1100);
+	begin(&plain, MEM);
+	put(5, k);
+	T_INT(state_drop(map, 5, find(5, k)), 0);
+	T_OK(!state_ns_next(map, INT64_MIN, &ns));
+	put(5, k);
+	T_OK(state_ns_next(map, INT64_MIN, &ns));
+	T_INT(ns, 5);
 	end();
 }
 
-T(what_is_dropped_makes_room_in_namespaces_and_entries_of_any_size)
+T(what_is_not_there_is_no_error)
 {
-	static const size_t lens[] = { 20, 900, 1000, 1100, 4000 };
-
-	for (size_t i = 0; i < sizeof(lens) / sizeof(lens[0]); i++) {
-		begin(&plain, 1 << 20);
-		for (int64_t ns = 0; ns < 200; ns++) {
-			T_INT(fill(ns, lens[i], 50), 50);
-			state_ns_drop(map, ns);
-		}
-		for (int round = 0; round < 100; round++) {
-			void **v = NULL;
-			size_t cap = 0;
-
-			T_INT(fill(0, lens[i], 50), 50);
-			for (int64_t n = state_ns_values(map, 0, false, &v, &cap); n > 0; n--)
-				state_drop(map, 0, v[n - 1]);
-			free(v);
-		}
-		T_INT(state_ns_count(map, 0), 0);
-		end();
-	}
+	begin(&plain, MEM);
+	ferr(FERR_IO, "an old text");
+	T_OK(find(0, key("a")) == NULL);
+	T_STR(ferr_text(), "");
+	T_INT(state_error(st), 0);
+	end();
 }
 
-T(one_large_key_does_not_make_the_next_ones_large)
+T(a_value_larger_than_the_bound_is_an_error_that_stays)
 {
-	static char text[900000];
+	static char text[70000];
 	struct state_key k = { 1, (const uint8_t *)text, sizeof(text) };
+	bool fresh;
 
-	begin(&plain, 4 << 20);
-	put(0, k);
-	T_INT(fill(0, 20, 10000), 10000);
+	begin(&plain, 1 << 16);
+	T_OK(state_put(map, 0, &k, &fresh) == NULL);
+	T_INT(state_error(st), FERR_LIMIT);
+	T_OK(strstr(ferr_text(), "--mem") != NULL);
+	T_OK(find(0, key("a")) == NULL);
+	T_INT(state_error(st), FERR_LIMIT);
 	end();
 }
 
@@ -394,26 +395,6 @@ own(struct value *v, size_t n)
 	T_OK(v->heap != NULL);
 	v->nheap += n;
 	return state_account(st, (int64_t)n);
-}
-
-T(heap_that_a_value_owns_is_counted_and_given_back)
-{
-	struct state_key k = key("a");
-
-	begin(&owning, 1 << 20);
-	for (int i = 0; i < 100; i++) { /* by dropping the entry */
-		T_INT(own(put(0, k), 500000), 0);
-		state_drop(map, 0, find(0, k));
-	}
-	for (int i = 0; i < 100; i++) { /* by dropping the namespace */
-		T_INT(own(put(i, k), 500000), 0);
-		state_ns_drop(map, i);
-	}
-	T_INT(own(put(0, k), 500000), 0);
-	T_INT(own(put(1, k), 600000), FERR_LIMIT);
-	T_OK(strstr(ferr_text(), "--mem") != NULL);
-	T_INT(state_account(st, -600000), 0);
-	end();
 }
 
 /* ---- random calls against a simple model ---- */
@@ -449,22 +430,27 @@ numbered(unsigned i)
 static bool
 check_sorted(int64_t ns)
 {
-	void **v = NULL;
-	size_t cap = 0, want = 0;
-	int64_t n = state_ns_values(map, ns, true, &v, &cap);
+	struct state_walk w = { 0 };
+	size_t want = 0, n = 0;
+	struct state_key a = { 0 }, b;
+	void *v;
 	bool ok = true;
+	int rc, c;
 
 	for (unsigned i = 0; i < NKEYS; i++)
 		want += items[ns * NKEYS + i].there;
-	ok = n == (int64_t)want && state_ns_count(map, ns) == want;
-	for (int64_t i = 1; i < n && ok; i++) {
-		struct state_key a = state_key_of(map, v[i - 1]), b = state_key_of(map, v[i]);
-		int c = memcmp(a.p, b.p, a.n < b.n ? a.n : b.n);
-
-		ok = a.hash < b.hash || (a.hash == b.hash && (c < 0 || (c == 0 && a.n < b.n)));
+	T_INT(state_walk_begin(&w, map, ns, true), 0);
+	for (; (v = state_walk_next(&w, &rc)) != NULL; a = b, n++) {
+		b = state_key_of(map, v);
+		if (n == 0)
+			continue;
+		c = memcmp(a.p, b.p, a.n < b.n ? a.n : b.n);
+		ok = ok &&
+		     (a.hash < b.hash || (a.hash == b.hash && (c < 0 || (c == 0 && a.n < b.n))));
 	}
-	free(v);
-	return ok;
+	T_INT(rc, 0);
+	state_walk_end(&w);
+	return ok && n == want && state_ns_count(map, ns) == want;
 }
 
 static bool
@@ -493,7 +479,7 @@ one_call(void)
 	bool fresh;
 
 	if (what == 0) {
-		state_ns_drop(map, ns);
+		T_INT(state_ns_drop(map, ns), 0);
 		for (k = 0; k < NKEYS; k++)
 			items[ns * NKEYS + k].there = false;
 	} else if (what < 600) {
@@ -507,7 +493,7 @@ one_call(void)
 			own(v, 1 + draw(100));
 	} else if ((v = state_find(map, ns, &sk)) != NULL) {
 		T_OK(it->there);
-		state_drop(map, ns, v);
+		T_INT(state_drop(map, ns, v), 0);
 		it->there = false;
 	}
 }

@@ -133,7 +133,7 @@ deliver(struct op *op, struct chan *c)
 		c->run = c->row;
 		rc = op->cls->on_rows(op->self, op, &c->row, stop);
 		for (uint8_t *r = c->run; r < c->row; r += row_len(r))
-			c->count++;
+			c->count++, op->ep.rows_in++;
 		if (rc != 0)
 			return rc;
 		if (c->row < stop)
@@ -163,6 +163,8 @@ take_schema(struct op *op, struct chan *c, const struct frame *f)
 static int
 take_control(struct op *op, struct chan *c, const struct frame *f)
 {
+	struct barrier bar;
+	uint64_t epoch;
 	int rc = 0;
 
 	switch (f->kind) {
@@ -178,13 +180,24 @@ take_control(struct op *op, struct chan *c, const struct frame *f)
 	case FRAME_END:
 		rc = end_decode(&c->why, f->payload, f->n);
 		c->state = CHAN_LAST;
+		if (rc == 0 && op->ep.on)
+			rc = op_epoch_end(op, c);
+		break;
+	case FRAME_BARRIER:
+		if ((rc = barrier_decode(&bar, f->payload, f->n)) != 0)
+			break;
+		if (op->ep.on)
+			rc = op_epoch_barrier(op, c, &bar);
+		else if (!op->cls->marks)
+			rc = ferr(FERR_NOTYET, "a barrier came, and this is not a supervised job; "
+					       "exactly-once in a plain shell is not yet there");
+		break;
+	case FRAME_CANCEL:
+		if ((rc = cancel_decode(&epoch, f->payload, f->n)) == 0 && op->ep.on)
+			rc = op_epoch_cancel(op, c, epoch);
 		break;
 	case FRAME_CREDIT: rc = ferr(FERR_CORRUPT, "a CREDIT frame on a one-way edge"); break;
-	default:
-		if (!op->cls->marks)
-			rc = ferr(FERR_NOTYET,
-				  "a barrier came; checkpoints are not yet there in this version");
-		break;
+	default: break;
 	}
 	if (rc == 0 && op->cls->marks)
 		rc = op->cls->on_mark(op->self, op, f, 0);

@@ -25,6 +25,7 @@ set_mem(void *conf, const char *arg)
 
 	if (rc == 0 && (bytes < 1 << 20 || bytes > INT64_MAX))
 		return ferr(FERR_USAGE, "%s is too small; 1MiB is the least", arg);
+	c->mem_said = true;
 	if (rc == 0)
 		c->mem = (int64_t)bytes;
 	return rc;
@@ -83,7 +84,7 @@ set_parallel(void *conf, const char *arg)
 {
 	struct op_conf *c = conf;
 
-	c->supervised = true;
+	c->supervised = c->parallel_said = true;
 	return unit_int(arg, "the number of subtasks", 1, 32768, &c->parallel);
 }
 
@@ -91,6 +92,7 @@ static int
 set_at(void *conf, const char *arg)
 {
 	((struct op_conf *)conf)->supervised = true;
+	((struct op_conf *)conf)->at = arg;
 	return arg[0] == '\0' ? ferr(FERR_USAGE, "needs HOST[,HOST]") : 0;
 }
 

@@ -220,6 +220,23 @@ op_bad_row(struct op *op, const uint8_t *row, const char *reason)
 
 /* ---- sides ---- */
 
+/* Supervised, a side output is an edge to an fsink of its own: its descriptor, or -1. */
+static int
+wired(struct op *op, const char *path)
+{
+	for (unsigned i = 0; op->ep.on && i < op->ep.wires.nside; i++) {
+		struct task_side *w = &op->ep.wires.side[i];
+
+		if (w->fd != -1 && strcmp(w->path, path) == 0) {
+			int fd = w->fd;
+
+			w->fd = -1; /* taken */
+			return fd;
+		}
+	}
+	return -1;
+}
+
 int
 op_side_open(struct op *op, struct op_side **out, const char *path)
 {
@@ -227,12 +244,14 @@ op_side_open(struct op *op, struct op_side **out, const char *path)
 	struct op_side *s;
 	struct stat st;
 	bool pipe;
-	int fd, rc;
+	int fd = wired(op, path), rc;
 
 	/* A FIFO is opened for both directions' sake only when it is there; a file is appended to.
 	 */
-	pipe = fio_stat(path, &st) == 0 && (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode));
-	if ((fd = fio_open(path, pipe ? O_WRONLY : O_WRONLY | O_CREAT | O_APPEND, 0666)) == -1)
+	pipe = fd != -1 ||
+	       (fio_stat(path, &st) == 0 && (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode)));
+	if (fd == -1 &&
+	    (fd = fio_open(path, pipe ? O_WRONLY : O_WRONLY | O_CREAT | O_APPEND, 0666)) == -1)
 		return ferr_sys(FERR_USAGE, "cannot write %s", path);
 	if ((s = calloc(1, sizeof(*s))) == NULL || (s->path = strdup(path)) == NULL) {
 		fio_close(fd);

@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include "fio/fio.h"
-#include "op/op.h"
+#include "op/op_internal.h"
 
 #define HELP_SERVED 1
 
@@ -42,11 +42,13 @@ op_main_run(struct op_main *m, const struct op_class *cls, void *self, const str
 	struct op *op = NULL;
 	int rc;
 
+	if (op_describing())
+		return op_describe(cls, self, m->conf);
 	if ((rc = op_open(&op, m->conf, cls, self, w, m->words, m->nwords)) != 0)
 		return rc;
 	if (m->conf->supervised)
 		op_verbose(op, "-p and --at matter under fcoord only");
-	rc = op_run(op, &m->signal);
+	rc = op_task_tell_failed(op, op_run(op, &m->signal));
 	op_close(op);
 	return rc;
 }

@@ -2,6 +2,7 @@
 #include "op/op_internal.h"
 
 #include <assert.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -46,7 +47,8 @@ open_inputs(struct op *op, const struct op_wires *w)
 	int rc;
 
 	if ((op->in = calloc(w->nin + 1, sizeof(*op->in))) == NULL ||
-	    (op->wm_chans = calloc(w->nin + 1, sizeof(*op->wm_chans))) == NULL)
+	    (op->wm_chans = calloc(w->nin + 1, sizeof(*op->wm_chans))) == NULL ||
+	    (op->ep.align_chans = calloc(w->nin + 1, sizeof(*op->ep.align_chans))) == NULL)
 		return ferr(FERR_NOMEM, "out of memory");
 	for (; op->nin < w->nin; op->nin++) {
 		if ((rc = chan_open(&op->in[op->nin], op->nin, w->in[op->nin])) != 0)
@@ -60,6 +62,8 @@ int
 op_open(struct op **out, const struct op_conf *conf, const struct op_class *cls, void *self,
 	const struct op_wires *w, char **argv, int argc)
 {
+	struct op_wires task_wires;
+	const char *ctl;
 	struct op *op;
 	int rc;
 
@@ -73,8 +77,21 @@ op_open(struct op **out, const struct op_conf *conf, const struct op_class *cls,
 	schema_init(&op->schema);
 	schema_init(&op->out_schema);
 	hello_init(&op->hello);
-	if ((rc = ev_init(&op->ev)) != 0 || (rc = open_outputs(op, w)) != 0 ||
-	    (rc = open_inputs(op, w)) != 0)
+	if ((rc = ev_init(&op->ev)) != 0)
+		goto fail;
+	if ((ctl = fio_env("FJORD_CTL")) != NULL) {
+		if ((rc = op_task_begin(op, ctl)) != 0)
+			goto fail;
+		if (w->nout > 0 && conf->out != FMT_AUTO && conf->out != FMT_FRAMES) {
+			rc = ferr(FERR_USAGE, "-o is for a bare shell; between supervised stages "
+					      "there are frames");
+			goto fail;
+		}
+		task_wires = (struct op_wires){ op->ep.wires.in, op->ep.wires.nin,
+						op->ep.wires.out, op->ep.wires.nout };
+		w = &task_wires;
+	}
+	if ((rc = open_outputs(op, w)) != 0 || (rc = open_inputs(op, w)) != 0)
 		goto fail;
 	if (conf->on_bad == BAD_PATH && (rc = op_side_open(op, &op->bad_side, conf->bad_path)) != 0)
 		goto fail;
@@ -106,6 +123,8 @@ op_close(struct op *op)
 		free(s->path);
 		free(s);
 	}
+	op_epoch_close(op);
+	op_task_end(op);
 	free(op->in);
 	free(op->out);
 	free(op->wm_chans);
@@ -254,6 +273,8 @@ step_inputs(struct op *op)
 			done++;
 			continue;
 		}
+		if (op->ep.on && align_blocked(&op->ep.align, c->id))
+			continue;
 		if (!op->greeted && c->greeted)
 			continue; /* nothing goes out before our HELLO, which waits for those of all
 				     inputs */
@@ -270,18 +291,31 @@ step_inputs(struct op *op)
 	return rc != 0 ? rc : 1;
 }
 
+/* A supervised source at its end says so, stays, and goes on delivering barriers until the last. */
+static int
+stand_at_end(struct op *op)
+{
+	int rc = op->cls->on_end != NULL ? op->cls->on_end(op->self, op) : 0;
+
+	op->ep.at_end = true;
+	return rc != 0 ? rc : talk_put(&op->ep.talk, CTL_ENDED, CTL_NONE, NULL, 0);
+}
+
 static int
 step_source(struct op *op)
 {
-	int rc = op->cls->produce(op->self, op);
+	int rc;
 
+	if (op->ep.at_end)
+		return 0;
+	rc = op->cls->produce(op->self, op);
 	if (rc == OP_MORE)
 		return 1;
 	if (rc == OP_WAIT)
 		return 0;
 	if (rc != OP_END)
 		return rc;
-	rc = finish_input(op);
+	rc = op->ep.on ? stand_at_end(op) : finish_input(op);
 	return rc != 0 ? rc : 1;
 }
 
@@ -313,9 +347,38 @@ signalled(struct op *op)
 {
 	if (op->ev.signals == 0)
 		return false;
+	if (op->ep.on) { /* fcoord decides; only a SIGTERM to us alone ends us, as a failure */
+		if (op->ev.signal == SIGTERM)
+			return true;
+		op->ev.signals = 0;
+		op->ev.signal = 0;
+		return false;
+	}
 	for (unsigned i = 0; i < op->nin; i++)
 		chan_stop_text(&op->in[i]);
 	return op->ev.signals > 1;
+}
+
+/* The supervisor's socket and the epoch helper. */
+static int
+watch_control(struct op *op)
+{
+	int rc = 0;
+
+	if (op->ep.on)
+		rc = ev_watch(&op->ev, op->ep.talk.in,
+			      talk_due(&op->ep.talk) ? POLLIN | POLLOUT : POLLIN);
+	if (rc == 0 && op->work != NULL)
+		rc = ev_watch(&op->ev, work_fd(op->work), POLLIN);
+	return rc;
+}
+
+static int
+serve(struct op *op)
+{
+	int rc = op_epoch_jobs(op);
+
+	return rc == 0 && op->ep.on ? op_task_serve(op) : rc;
 }
 
 static int
@@ -325,10 +388,11 @@ wait_for(struct op *op, bool full, bool look)
 	int rc;
 
 	ev_begin(&op->ev);
-	if ((rc = each_out(op, watch)) != 0)
+	if ((rc = each_out(op, watch)) != 0 || (rc = watch_control(op)) != 0)
 		return rc;
 	for (unsigned i = 0; i < op->nin && !full; i++) {
-		if (!op->greeted && op->in[i].greeted)
+		if ((!op->greeted && op->in[i].greeted) ||
+		    (op->ep.on && align_blocked(&op->ep.align, i)))
 			continue;
 		if (op->in[i].state != CHAN_DONE &&
 		    (rc = ev_watch(&op->ev, op->in[i].link.fd, POLLIN)) != 0)
@@ -351,7 +415,7 @@ wait_for(struct op *op, bool full, bool look)
 			op->wake_at = EV_FOREVER;
 	}
 	op->looked = op->now = fio_mono_ns();
-	return rc;
+	return rc != 0 ? rc : serve(op);
 }
 
 /* Until everything has left. */
@@ -366,7 +430,8 @@ send_all(struct op *op)
 		ev_begin(&op->ev);
 		if ((rc = each_out(op, watch)) != 0 || op->ev.n == 0)
 			return rc;
-		if ((rc = ev_wait(&op->ev, EV_FOREVER)) != 0)
+		if ((rc = watch_control(op)) != 0 || (rc = ev_wait(&op->ev, EV_FOREVER)) != 0 ||
+		    (rc = serve(op)) != 0)
 			return rc;
 		if (signalled(op))
 			return 0;
@@ -385,6 +450,41 @@ send_rest(struct op *op, int rc)
 	return ferr(rc, "%s", text);
 }
 
+/* What epochs want between two batches. */
+static int
+tend_epochs(struct op *op)
+{
+	int rc = 0;
+
+	if (op->ep.due && !op->pending) {
+		op->ep.due = false;
+		if ((rc = op_epoch_take(op, &op->ep.due_bar)) != 0)
+			return rc;
+	}
+	if ((rc = op_epoch_slice(op)) == 0 && op->state != NULL)
+		rc = state_relieve(op->state);
+	return rc;
+}
+
+/* The last barrier is through: stay until its epoch is complete and published. */
+static int
+see_off(struct op *op)
+{
+	int rc = 0;
+
+	while (rc == 0 && op->ep.on && !op_epoch_over(op) && !signalled(op)) {
+		if (op_epoch_busy(op)) {
+			rc = op_epoch_slice(op);
+			continue;
+		}
+		ev_begin(&op->ev);
+		if ((rc = watch_control(op)) == 0 && (rc = ev_wait(&op->ev, EV_FOREVER)) == 0)
+			rc = serve(op);
+		op->now = fio_mono_ns();
+	}
+	return rc;
+}
+
 static int
 loop(struct op *op)
 {
@@ -392,6 +492,10 @@ loop(struct op *op)
 	int rc;
 
 	while (!op->ended) {
+		if ((op->ep.on || op->state != NULL) && (rc = tend_epochs(op)) != 0)
+			return rc;
+		if (op->ended)
+			break;
 		if ((full = op_full(op))) {
 			if ((rc = each_out(op, push)) != 0)
 				return rc;
@@ -403,7 +507,7 @@ loop(struct op *op)
 			op->now = fio_mono_ns();
 			if ((rc = each_out(op, seal_if_due)) != 0)
 				return rc;
-			if (op->now - op->looked < OP_LINGER_NS)
+			if (op->now - op->looked < (op->ep.on ? OP_LOOK_NS : OP_LINGER_NS))
 				continue;
 			if ((rc = wait_for(op, full, true)) != 0)
 				return rc;
@@ -412,14 +516,15 @@ loop(struct op *op)
 				return rc;
 			if (full && !op_full(op))
 				continue; /* there is room again, and nothing left to wait for */
-			if ((rc = wait_for(op, full, false)) != 0)
+			if ((rc = wait_for(op, full, op_epoch_busy(op))) != 0)
 				return rc;
 		}
 		if (signalled(op))
 			return 0;
 	}
-	rc = each_out(op, put_end);
-	return rc != 0 ? rc : send_all(op);
+	if ((rc = each_out(op, put_end)) == 0 && (rc = send_all(op)) == 0)
+		rc = see_off(op);
+	return rc;
 }
 
 int
@@ -432,6 +537,8 @@ op_run(struct op *op, int *signal)
 		rc = op_greet(op);
 	if (rc == 0 && op->cls->start != NULL)
 		rc = op->cls->start(op->self, op);
+	if (rc == 0 && op->ep.on && (rc = op_task_restore(op)) == 0)
+		rc = serve(op);
 	if (rc == 0)
 		rc = loop(op);
 	if (rc == FERR_DATA || rc == FERR_LOST)
@@ -441,7 +548,9 @@ op_run(struct op *op, int *signal)
 		       op->conf.on_bad == BAD_SKIP ? "skipped" : "written to ",
 		       op->conf.on_bad == BAD_SKIP ? "" : op->conf.bad_path);
 	/* Filters that read frames finish what they have, and end as if nothing had happened. */
-	if (op->ev.signals > 1 || (op->ev.signals == 1 && (op->cls->source || op_text_in(op))))
+	if (op->ep.on && op->ev.signal == SIGTERM)
+		*signal = SIGTERM;
+	else if (op->ev.signals > 1 || (op->ev.signals == 1 && (op->cls->source || op_text_in(op))))
 		*signal = op->ev.signal;
 	return rc;
 }

@@ -21,6 +21,8 @@
 
 #include "base/opt.h"
 #include "base/text.h"
+#include "coord/task.h"
+#include "ev/work.h"
 #include "fmt/fmt.h"
 #include "fmt/json.h"
 #include "frame/frame.h"
@@ -43,6 +45,8 @@ struct op_conf {
 	int color; /* 1 always, 0 never, -1 auto */
 	const char *name;
 	int64_t parallel; /* -p */
+	bool parallel_said, mem_said;
+	const char *at; /* --at */
 	bool supervised;  /* an option that only fcoord acts on was given */
 	bool stateful;	  /* --state was given */
 };
@@ -52,6 +56,23 @@ struct op_conf {
 	}
 extern const struct opt op_options[];	  /* conf: struct op_conf */
 extern const struct opt op_out_options[]; /* -o; conf: struct op_conf */
+
+/*
+ * What a stage says of itself when the planner asks (FJORD_DESCRIBE): printed as the lines that
+ * job_facts (manifest/job.h) reads.
+ */
+struct op_facts {
+	bool stateful;	      /* keeps keyed state */
+	bool lanes;	      /* publishes output exactly once by epochs */
+	const char *noreplay; /* a source that cannot go back: why, and what to do instead */
+	const char *atleast;  /* a sink that is not exactly-once: why */
+	int64_t most;	      /* the most subtasks it can have; 0: any */
+	const char *most_why;
+	const char *by;	     /* key, rebalance, broadcast, global: how its output is spread */
+	uint32_t groups;     /* of its key; 0: the default */
+	const char *side[2]; /* paths that receive records, beside that of --on-bad */
+	bool print;	     /* prints to stdout */
+};
 
 struct op_class {
 	const char *name;
@@ -72,6 +93,21 @@ struct op_class {
 		       int64_t wm); /* f NULL: a watermark */
 	int (*on_end)(void *self,
 		      struct op *op); /* the input ended well; FERR_AGAIN: more through resume */
+	/* What a planner must know of it, before anything is opened; strings are borrowed. */
+	void (*describe)(void *self, struct op_facts *f);
+	/* What wrote the state, in words: kind, sizes, aggregates, keys; a restore compares it.
+	 * NULL, or NULL returned: no state whose meaning could change. */
+	const char *(*signature)(void *self);
+	/* ---- with epochs only (op_task is not NULL) ---- */
+	/* Numbers and state are those of the checkpoint, or new; called once, behind start and
+	 * before any row.  *equal (0) may get a hash of what must be the same in all subtasks. */
+	int (*on_restored)(void *self, struct op *op, uint64_t *equal);
+	/* A barrier is about to be forwarded and the state to be noted: a sink seals its epoch. */
+	int (*on_barrier)(void *self, struct op *op, const struct barrier *b);
+	/* What was sealed is durable: add `pending` and `published` to the ack. */
+	int (*on_ack)(void *self, struct op *op, struct snap *s);
+	/* COMPLETE(epoch), which implies all before it: publish, then op_published. */
+	int (*on_complete)(void *self, struct op *op, uint64_t epoch);
 };
 enum { OP_MORE = 1, OP_WAIT = 2, OP_END = 3 };
 
@@ -89,6 +125,9 @@ extern const struct op_wires OP_STDIO, OP_STDOUT, OP_STDIN; /* a filter, a sourc
 
 int op_open(struct op **out, const struct op_conf *conf, const struct op_class *cls, void *self,
 	    const struct op_wires *w, char **argv, int argc);
+/* Is the planner asking (FJORD_DESCRIBE)?  Then nothing may be opened or made; op_main_run prints
+ * what the class says of itself. */
+bool op_describing(void);
 /* Run to the end: 0, or an error.  *signal gets the signal that ended it, else 0. */
 int op_run(struct op *op, int *signal);
 void op_close(struct op *op);
@@ -156,6 +195,35 @@ int op_side_row(struct op *op, struct op_side *s, const struct schema *schema, c
 int op_wait_fd(struct op *op, int fd);
 void op_wake_at(struct op *op, int64_t mono_ns);
 int64_t op_now(const struct op *op); /* monotonic ns, read once a turn */
+
+/* ---- state and epochs ---- */
+
+/* The keyed state of this subtask; its maps are opened in start.  Also there in a bare shell. */
+struct state *op_state(struct op *op);
+/*
+ * A number that belongs to the subtask rather than to a key, part of every snapshot; registered in
+ * start.  *v is op's, holds for its life and has the restored value from on_restored on.  merge
+ * tells what several subtasks' numbers become at a rescale (SUM: subtask 0 gets all).
+ */
+int op_number(struct op *op, const char *name, enum snap_merge merge, int64_t **v);
+
+/* What a supervised subtask is (coord/task.h); NULL in a bare shell. */
+const struct op_task *op_task(const struct op *op);
+/* The watermark that was told last, or restored; WM_MIN: none. */
+int64_t op_watermark(const struct op *op);
+
+/*
+ * A job for the epoch helper: run in its thread, in the order given; then done is called in the
+ * loop.  The ack of an epoch waits for all jobs that on_barrier has put.  An error of run or done
+ * ends the subtask.
+ */
+struct op_job {
+	struct work_job work;
+	int (*done)(struct op_job *job, struct op *op); /* or NULL; may free the job */
+};
+void op_job_put(struct op *op, struct op_job *job);
+/* All output up to this epoch is published. */
+int op_published(struct op *op, uint64_t epoch);
 
 /* At the end: a field that was named and never seen in the whole stream (did you mean). */
 void op_warn_unseen(struct op *op, const struct schema *s, const char *field);

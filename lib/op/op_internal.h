@@ -2,12 +2,17 @@
 #ifndef OP_OP_INTERNAL_H
 #define OP_OP_INTERNAL_H
 
+#include "coord/align.h"
 #include "coord/wm.h"
 #include "ev/ev.h"
 #include "link/link.h"
+#include "link/talk.h"
 #include "op/op.h"
+#include "state/state.h"
+#include "store/log.h"
 
 #define OP_LINGER_NS 5000000 /* a row leaves at the latest this long after it was emitted */
+#define OP_LOOK_NS 1000000	 /* busy, supervised: look for messages and the helper so often */
 #define OP_LINGER_FRAMES 64  /* ... or after this many input frames */
 
 /* ---- an output: rows gather in cur, out_seal makes them a frame or text ---- */
@@ -20,6 +25,7 @@ struct out {
 	struct fmt_write_conf fmt;
 	struct fmt_writer *writer;
 	bool held; /* a table may hold rows back */
+	bool greeted; /* HELLO has gone */
 	struct buf txt;
 	struct buf cur; /* FRAME_HDR bytes for the header, then rows and marks */
 	uint32_t rows;
@@ -28,6 +34,7 @@ struct out {
 	bool schema_due;	     /* a SCHEMA mark has to go first */
 	int64_t since;		     /* when the first row of cur came, 0: none */
 	unsigned frames;	     /* input frames since then */
+	uint64_t total;		     /* rows that have been sealed */
 	int64_t pushed;		     /* when what is queued was last pushed because of its age */
 };
 
@@ -96,6 +103,73 @@ int chan_step(struct op *op, struct chan *c);
 /* Ctrl-C: a text input ends here and now. */
 void chan_stop_text(struct chan *c);
 
+/* ---- epochs: barriers, the snapshot on its way, the conversation with fcoord ---- */
+
+struct op_num {
+	char *name;
+	int64_t v;
+	enum snap_merge merge;
+	struct op_num *next;
+};
+
+/* The snapshot that is being taken: copied out of the state in slices, written by the helper. */
+struct op_snap {
+	bool active;
+	bool copying; /* the state has more to give */
+	bool sealing; /* everything is with the helper; its end is the ack */
+	bool failed;  /* declined: what was copied is not durable */
+	struct barrier bar;
+	struct snap out; /* what goes into the ack, apart from the state's files */
+	struct buf buf;	 /* records not given to the helper yet */
+	uint64_t start;	 /* of a base: where it begins in the log */
+	bool base;
+};
+
+struct op_epochs {
+	bool on; /* there is a task */
+	struct talk talk;
+	struct op_task task;
+	struct task_wires wires;
+	bool go;
+	struct align align;
+	struct align_chan *align_chans;
+	bool due;	       /* a source has to send a barrier */
+	struct barrier due_bar; /* which */
+	struct op_snap snap;
+	struct snap_files files; /* what the state is made of: base and logs */
+	struct log *log;	 /* ours */
+	unsigned nlogs;		 /* made so far; names the next */
+	bool log_dead;		 /* a write failed: the next one is a base in a new file */
+	uint64_t base_bytes, log_bytes; /* of the last base; of deltas since */
+	unsigned writing;	  /* jobs with the helper */
+	bool at_end;		  /* the source stands at its end */
+	uint64_t last;		  /* epoch of the FINAL, STOP or DRAIN barrier; 0: not yet */
+	uint64_t complete, published; /* epochs */
+	bool lanes;		  /* says op_published */
+	uint64_t rows_in;
+};
+
+/* task.c */
+int op_task_begin(struct op *op, const char *fd); /* wait for START */
+void op_task_end(struct op *op);
+int op_task_restore(struct op *op); /* state, numbers, watermarks; READY; wait for GO */
+int op_task_serve(struct op *op);   /* read and act on what fcoord says */
+int op_task_tell_failed(struct op *op, int rc);
+
+/* epoch.c */
+int op_epoch_barrier(struct op *op, struct chan *c, const struct barrier *b);
+int op_epoch_cancel(struct op *op, struct chan *c, uint64_t epoch);
+int op_epoch_end(struct op *op, struct chan *c);
+int op_epoch_take(struct op *op, const struct barrier *b); /* snapshot and forward */
+int op_epoch_slice(struct op *op);	/* a piece of copying, if one is due */
+bool op_epoch_busy(const struct op *op); /* op_epoch_slice has something to do */
+int op_epoch_jobs(struct op *op);	/* take back what the helper has done */
+bool op_epoch_over(const struct op *op); /* nothing is left to wait for */
+void op_epoch_close(struct op *op);
+
+/* describe.c */
+int op_describe(const struct op_class *cls, void *self, const struct op_conf *conf);
+
 /* ---- the operator ---- */
 enum op_after { AFTER_NOTHING, AFTER_MARK, AFTER_END };
 
@@ -128,6 +202,12 @@ struct op {
 	unsigned nwait;
 	uint64_t nbad;
 	bool broadcast; /* every output gets every row */
+	struct state *state; /* NULL until it is asked for */
+	struct op_num *nums;
+	struct work *work; /* the epoch helper; NULL until it is needed */
+	unsigned njobs;	   /* with it */
+	struct op_job *undone; /* run here because there is no helper; to be told done */
+	struct op_epochs ep;
 };
 
 /* merge.c: what the inputs tell, put together */

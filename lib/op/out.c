@@ -70,6 +70,19 @@ out_close(struct out *o)
 	buf_fini(&o->cur);
 }
 
+/* In front of all that has gathered. */
+static int
+put_hello(struct out *o, const struct buf *payload)
+{
+	struct buf b = BUF_INIT;
+	int rc;
+
+	if ((rc = frame_put(&b, FRAME_HELLO, o->seq++, payload->p, payload->n)) == 0)
+		rc = put_bytes(o, b.p, b.n);
+	buf_fini(&b);
+	return rc;
+}
+
 int
 out_hello(struct out *o, const struct hello *h)
 {
@@ -78,8 +91,9 @@ out_hello(struct out *o, const struct hello *h)
 
 	if (o->text)
 		return 0;
+	o->greeted = true;
 	if ((rc = put_bytes(o, FRAME_LINE, FRAME_LINE_LEN)) == 0 && (rc = hello_encode(h, &b)) == 0)
-		rc = out_control(o, FRAME_HELLO, b.p, b.n);
+		rc = put_hello(o, &b);
 	buf_fini(&b);
 	return rc;
 }
@@ -132,6 +146,8 @@ out_seal(struct out *o)
 {
 	int rc = 0, reset_rc;
 
+	if (!o->text && !o->greeted)
+		return 0; /* what a restore gives waits for the HELLO */
 	if (o->text) {
 		if (o->cur.n > FRAME_HDR)
 			rc = print_rows(o);
@@ -139,6 +155,7 @@ out_seal(struct out *o)
 		if (o->schema_due)
 			rc = put_schema(o);
 		if (rc == 0 && o->cur.n > FRAME_HDR) {
+			o->total += o->rows;
 			frame_seal(o->cur.p, FRAME_DATA, (uint32_t)(o->cur.n - FRAME_HDR), o->rows,
 				   o->seq++);
 			rc = put_bytes(o, o->cur.p, o->cur.n);

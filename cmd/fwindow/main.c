@@ -32,6 +32,10 @@ static const struct op_class fwindow = {
 	.on_tick = win_on_tick,
 	.resume = win_resume,
 	.on_end = win_on_end,
+	.describe = win_describe,
+	.signature = win_signature,
+	.on_restored = win_on_restored,
+	.on_barrier = win_on_barrier,
 };
 
 int
@@ -48,7 +52,7 @@ main(int argc, char **argv)
 
 	if ((rc = op_main_begin(&m, &cmd, tables, 3, &conf, argc, argv)) == 0 &&
 	    (rc = win_parse_kind(&spec, m.argc - 1, m.argv + 1)) == 0 &&
-	    (rc = win_new(&w, &spec, &conf)) == 0)
+	    (rc = win_new(&w, &spec)) == 0)
 		rc = op_main_run(&m, &fwindow, w, &OP_STDIO);
 	win_free(w);
 	return op_main_end(&m, rc);

@@ -3,12 +3,24 @@
  * (--tz), so days have 23 and 25 hours; namespaces are local ends of panes (or of windows, when
  * panes cannot be shared).
  */
-#include <stdlib.h>
-
 #include "win/win_internal.h"
 
-/* Values of w->total: how many panes of the window have the key, then the block. */
-#define TOTAL_HEAD 8
+/*
+ * A value of w->total: this, then the block.  The block is what the panes give when they are merged
+ * in their order, or it is stale and made so when it is wanted: a total that has been reached in
+ * another way could differ in its last digits from the one that a restored run makes.
+ */
+struct total {
+	int64_t panes; /* how many of the window's panes have the key */
+	int64_t stale;
+};
+
+/* The block of a total. */
+static inline void *
+block_of(struct total *t)
+{
+	return t + 1;
+}
 
 static inline int64_t
 to_local(const struct win *w, int64_t utc)
@@ -63,25 +75,25 @@ windows_of(const struct win *w, int64_t t, int64_t *first, int64_t *last)
 }
 
 static bool
-is_late(const struct win *w, int64_t end)
+is_late(const struct win *w, int64_t end, int64_t wm)
 {
 	int64_t lateness = w->spec.proc ? 0 : w->spec.lateness;
 
-	return sat_add(utc_end(w, end) - 1, lateness) <= w->wm; /* C3 */
+	return sat_add(utc_end(w, end) - 1, lateness) <= wm; /* C3 */
 }
 
 static bool
-has_fired(const struct win *w, int64_t end)
+has_fired(const struct win *w, int64_t end, int64_t wm)
 {
-	return utc_end(w, end) - 1 <= w->wm;
+	return utc_end(w, end) - 1 <= wm;
 }
 
-/* The window that ends there is over, maybe without a record until now: it does not fire by itself
- * any more. */
+/* The window that ends there is over (for all keys, not only for one that is ahead), maybe without
+ * a record until now: it does not fire by itself any more. */
 static void
 note_fired(struct win *w, int64_t end)
 {
-	if (end > w->fired_end)
+	if (end > w->fired_end && has_fired(w, end, w->wm))
 		w->fired_end = end;
 }
 
@@ -94,11 +106,12 @@ pane_open(struct win *w)
 	/* Early results of many open windows are read from windows of their own. */
 	w->shared = several && w->spec.early == 0;
 	w->pane = w->spec.kind == WIN_CUMULATE ? w->spec.slide : gcd(w->spec.size, w->spec.slide);
-	if ((rc = win_map_open(w, &w->map, "pane", 0)) != 0)
+	if ((rc = win_map_open(w, &w->map, "pane", 0, false)) != 0)
 		return rc;
-	return w->shared ? win_map_open(w, &w->total, "total", TOTAL_HEAD) : 0;
+	return w->shared ? win_map_open(w, &w->total, "total", sizeof(struct total), true) : 0;
 }
 
+/* Merge the key's panes in [start, end), in their order, into an empty block. */
 static int
 merge_panes(struct win *w, int64_t start, int64_t end, const struct state_key *k, void *into)
 {
@@ -108,52 +121,62 @@ merge_panes(struct win *w, int64_t start, int64_t end, const struct state_key *k
 	for (int64_t ns = start + 1; rc == 0 && state_ns_next(w->map, ns, &ns) && ns <= end; ns++) {
 		if ((v = state_find(w->map, ns, k)) != NULL)
 			rc = win_block_merge(w, into, v);
+		else
+			rc = state_error(w->state);
 	}
 	return rc;
 }
 
 /* ---- a window of several panes as running totals ---- */
 
-/* Merge pane ns into the totals. */
+/* Merge the key's value of a pane into its total. */
 static int
-pane_enters(struct win *w, int64_t ns)
+enter(struct win *w, const struct state_key *k, const void *pane)
 {
-	int64_t n = state_ns_values(w->map, ns, false, &w->cur.v, &w->cur.cap);
-	int rc = n < 0 ? (int)n : 0;
+	bool fresh;
+	struct total *t = state_put(w->total, 0, k, &fresh);
 
-	for (int64_t i = 0; i < n && rc == 0; i++) {
-		struct state_key k = state_key_of(w->map, w->cur.v[i]);
-		bool fresh;
-		uint8_t *t = state_put(w->total, 0, &k, &fresh);
+	if (t == NULL)
+		return win_failed(w);
+	t->panes++;
+	return t->stale ? 0 : win_block_merge(w, block_of(t), pane);
+}
 
-		if (t == NULL)
-			return FERR_NOMEM;
-		++*(int64_t *)(void *)t;
-		rc = win_block_merge(w, t + TOTAL_HEAD, w->cur.v[i]);
+/* Take it out again. */
+static int
+leave(struct win *w, const struct state_key *k, const void *pane)
+{
+	struct total *t = state_find(w->total, 0, k);
+	int rc;
+
+	if (t == NULL)
+		return state_error(w->state);
+	if ((rc = state_touch(w->total, 0, t)) != 0)
+		return rc;
+	if (--t->panes == 0)
+		return state_drop(w->total, 0, t);
+	if (!t->stale && (rc = win_block_unmerge(w, block_of(t), pane)) == FERR_AGAIN) {
+		t->stale = true;
+		rc = 0;
 	}
 	return rc;
 }
 
-/* Take pane ns out of the totals, which hold panes up to local time `end`. */
+/* Call fn for every key of pane ns. */
 static int
-pane_leaves(struct win *w, int64_t ns, int64_t end)
+each_of_pane(struct win *w, int64_t ns,
+	     int (*fn)(struct win *w, const struct state_key *k, const void *pane))
 {
-	int64_t n = state_ns_values(w->map, ns, false, &w->cur.v, &w->cur.cap);
-	int rc = n < 0 ? (int)n : 0;
+	struct state_walk walk = { 0 };
+	const void *v;
+	int rc = state_walk_begin(&walk, w->map, ns, false);
 
-	for (int64_t i = 0; i < n && rc == 0; i++) {
-		struct state_key k = state_key_of(w->map, w->cur.v[i]);
-		uint8_t *t = state_find(w->total, 0, &k);
+	while (rc == 0 && (v = state_walk_next(&walk, &rc)) != NULL) {
+		struct state_key k = state_key_of(w->map, v);
 
-		if (--*(int64_t *)(void *)t == 0) {
-			state_drop(w->total, 0, t);
-			continue;
-		}
-		if ((rc = win_block_unmerge(w, t + TOTAL_HEAD, w->cur.v[i])) == FERR_AGAIN) {
-			win_block_clear(w, t + TOTAL_HEAD);
-			rc = merge_panes(w, ns, end, &k, t + TOTAL_HEAD);
-		}
+		rc = fn(w, &k, v);
 	}
+	state_walk_end(&walk);
 	return rc;
 }
 
@@ -165,43 +188,51 @@ slide_to(struct win *w, int64_t start, int64_t end)
 	int rc = 0;
 
 	if (start >= w->at_end || start < w->at_start) {
-		state_ns_drop(w->total, 0);
+		if ((rc = state_ns_drop(w->total, 0)) != 0)
+			return rc;
 		w->at_start = w->at_end = start;
 	}
 	for (ns = w->at_start + 1; rc == 0 && state_ns_next(w->map, ns, &ns) && ns <= start; ns++)
-		rc = pane_leaves(w, ns, w->at_end);
+		rc = each_of_pane(w, ns, leave);
 	for (ns = w->at_end + 1; rc == 0 && state_ns_next(w->map, ns, &ns) && ns <= end; ns++)
-		rc = pane_enters(w, ns);
+		rc = each_of_pane(w, ns, enter);
 	w->at_start = start;
 	w->at_end = end;
 	return rc;
 }
 
+/* Make t's block what it should be. */
 static int
-begin(struct win *w, int64_t end, bool early)
+renew(struct win *w, struct total *t, const struct state_key *k)
 {
-	struct win_cursor *c = &w->cur;
-	int64_t start = start_of(w, end), ns = end, n;
 	int rc;
 
-	c->map = w->map;
-	c->block = 0;
-	if (w->shared) {
-		if ((rc = slide_to(w, start, end)) != 0)
-			return rc;
-		c->map = w->total;
-		c->block = TOTAL_HEAD;
-		ns = 0;
-	}
-	if ((n = state_ns_values(c->map, ns, true, &c->v, &c->cap)) < 0)
-		return (int)n;
-	c->n = (size_t)n;
+	if (!t->stale)
+		return 0;
+	if ((rc = state_touch(w->total, 0, t)) != 0)
+		return rc;
+	win_block_clear(w, block_of(t));
+	t->stale = false;
+	return merge_panes(w, w->at_start, w->at_end, k, block_of(t));
+}
+
+static int
+begin(struct win *w, int64_t end, enum win_why why)
+{
+	struct win_cursor *c = &w->cur;
+	int64_t start = start_of(w, end);
+	int rc;
+
 	c->start = utc_start(w, start);
 	c->end = utc_end(w, end);
 	c->local_end = end;
-	c->early = early;
+	c->why = why;
 	w->lo = w->hi = 0; /* the remembered window may be the one that ends */
-	return 1;
+	if (w->shared && (rc = slide_to(w, start, end)) != 0)
+		return rc;
+	rc = w->shared ? state_walk_begin(&c->walk, w->total, 0, true)
+		       : state_walk_begin(&c->walk, w->map, end, true);
+	return rc != 0 ? rc : 1;
 }
 
 /* C5: a late record fires a window that has fired already once more, with its full content. */
@@ -209,46 +240,44 @@ static int
 refire(struct win *w, struct op *op, int64_t end, const struct state_key *k)
 {
 	int64_t start = start_of(w, end), s = utc_start(w, start), e = utc_end(w, end);
-	void *block;
+	const void *block;
 	int rc;
 
 	if (w->spec.top_n != 0) /* the list of all keys, anew */
-		return (rc = begin(w, end, true)) < 0 ? rc : win_fire_now(w, op);
+		return (rc = begin(w, end, WIN_REFIRE)) < 0 ? rc : win_fire_now(w, op);
 	if (!w->shared) {
 		if ((block = state_find(w->map, end, k)) == NULL)
-			return 0;
+			return state_error(w->state);
 		return win_fire(w, op, k, block, s, e, e - 1);
 	}
-	if ((block = calloc(1, w->asize)) == NULL)
-		return ferr(FERR_NOMEM, "out of memory");
-	if ((rc = merge_panes(w, start, end, k, block)) == 0)
-		rc = win_fire(w, op, k, block, s, e, e - 1);
-	win_block_clear(w, block);
-	free(block);
+	if ((rc = merge_panes(w, start, end, k, w->scratch)) == 0)
+		rc = win_fire(w, op, k, w->scratch, s, e, e - 1);
+	win_block_clear(w, w->scratch);
 	return rc;
 }
 
 /* ---- records in ---- */
 
 static int
-add_to(struct win *w, int64_t ns, const struct state_key *k, void **block, bool *fresh)
+add_to(struct win *w, int64_t ns, const struct state_key *k, bool *fresh)
 {
-	if ((*block = state_put(w->map, ns, k, fresh)) == NULL)
-		return FERR_NOMEM;
-	return win_block_add(w, *block);
+	void *block = state_put(w->map, ns, k, fresh);
+
+	return block != NULL ? win_block_add(w, block) : win_failed(w);
 }
 
-/* A record whose pane is part of the window that total holds. */
+/* A record's pane is part of the window that total holds. */
 static int
-add_to_total(struct win *w, const struct state_key *k, bool new_pane)
+spoil_total(struct win *w, const struct state_key *k, bool new_pane)
 {
-	uint8_t *t;
+	struct total *t;
 	bool fresh;
 
 	if ((t = state_put(w->total, 0, k, &fresh)) == NULL)
-		return FERR_NOMEM;
-	*(int64_t *)(void *)t += new_pane;
-	return win_block_add(w, t + TOTAL_HEAD);
+		return win_failed(w);
+	t->panes += new_pane;
+	t->stale = true;
+	return 0;
 }
 
 /* The record goes into one pane; windows that hold it and have fired fire again. */
@@ -257,17 +286,17 @@ add_shared(struct win *w, struct op *op, int64_t lt, int64_t first, int64_t last
 	   const struct state_key *k)
 {
 	int64_t end = floor_to(lt, w->spec.offset, w->pane) + w->pane;
-	void *block;
 	bool fresh;
 	int rc;
 
-	if ((rc = add_to(w, end, k, &block, &fresh)) != 0)
+	if ((rc = add_to(w, end, k, &fresh)) != 0)
 		return rc;
-	if (end > w->at_start && end <= w->at_end && (rc = add_to_total(w, k, fresh)) != 0)
+	if (end > w->at_start && end <= w->at_end && (rc = spoil_total(w, k, fresh)) != 0)
 		return rc;
-	for (int64_t e = first; e <= last && rc == 0 && has_fired(w, e); e += w->spec.slide) {
+	for (int64_t e = first; e <= last && rc == 0 && has_fired(w, e, w->row_wm);
+	     e += w->spec.slide) {
 		note_fired(w, e);
-		if (!is_late(w, e))
+		if (!is_late(w, e, w->row_wm))
 			rc = refire(w, op, e, k);
 	}
 	return rc;
@@ -277,14 +306,13 @@ add_shared(struct win *w, struct op *op, int64_t lt, int64_t first, int64_t last
 static int
 add_each(struct win *w, struct op *op, int64_t first, int64_t last, const struct state_key *k)
 {
-	void *block;
 	bool fresh;
 	int rc = 0;
 
 	for (int64_t e = first; e <= last && rc == 0; e += w->spec.slide) {
-		if (is_late(w, e))
+		if (is_late(w, e, w->row_wm))
 			continue;
-		if ((rc = add_to(w, e, k, &block, &fresh)) == 0 && has_fired(w, e)) {
+		if ((rc = add_to(w, e, k, &fresh)) == 0 && has_fired(w, e, w->row_wm)) {
 			note_fired(w, e);
 			rc = refire(w, op, e, k);
 		}
@@ -296,17 +324,17 @@ static int
 pane_add(struct win *w, struct op *op, const uint8_t *row, int64_t ts, const struct state_key *k)
 {
 	int64_t lt = to_local(w, ts), first, last;
-	void *block;
 	bool fresh;
 
 	/* The pane of the last record again, and none of its windows has fired. */
 	if (lt >= w->lo && lt < w->hi)
-		return add_to(w, w->hi, k, &block, &fresh);
+		return add_to(w, w->hi, k, &fresh);
 	if (!windows_of(w, lt, &first, &last))
 		return 0;
-	if (is_late(w, last))
+	if (is_late(w, last, w->row_wm))
 		return win_late(w, op, row);
-	if (!has_fired(w, first) && (w->shared || first == last)) {
+	if (!has_fired(w, first, w->row_wm) && (w->shared || first == last) &&
+	    w->ahead.wm == NULL) {
 		w->hi = floor_to(lt, w->spec.offset, w->pane) + w->pane;
 		w->lo = w->hi - w->pane;
 	}
@@ -318,20 +346,22 @@ pane_add(struct win *w, struct op *op, const uint8_t *row, int64_t ts, const str
 /* ---- firing ---- */
 
 /* What no window needs any more goes. */
-static void
+static int
 clean(struct win *w)
 {
 	int64_t ns = INT64_MIN, first, last;
+	int rc = 0;
 
-	while (state_ns_next(w->map, ns, &ns)) {
+	while (rc == 0 && state_ns_next(w->map, ns, &ns)) {
 		last = ns;
 		if (w->shared && (!windows_of(w, ns - 1, &first, &last) ||
 				  (ns > w->at_start && ns <= w->at_end)))
 			break;
-		if (last > w->fired_end || !is_late(w, last))
+		if (last > w->fired_end || !is_late(w, last, w->wm))
 			break;
-		state_ns_drop(w->map, ns);
+		rc = state_ns_drop(w->map, ns);
 	}
+	return rc;
 }
 
 /* The first window behind local end `after` that holds a record: its end, or WIN_NEVER. */
@@ -357,13 +387,12 @@ next_end(struct win *w, int64_t after)
 	return WIN_NEVER;
 }
 
-/* Has an early point s + k*D of an open window come since the last watermark? */
+/* Has an early point s + k*D of an open window come since watermark `since`? */
 static bool
-early_due(const struct win *w, int64_t end)
+early_due(const struct win *w, int64_t end, int64_t since)
 {
 	int64_t s = utc_start(w, start_of(w, end)), d = w->spec.early;
-	int64_t now = sat_add(w->wm, 1),
-		before = w->early_at == ROW_NOTIME ? s : sat_add(w->early_at, 1);
+	int64_t now = sat_add(w->wm, 1), before = since == WM_MIN ? s : sat_add(since, 1);
 
 	if (before < s)
 		before = s;
@@ -379,8 +408,8 @@ next_early(struct win *w)
 		if (utc_start(w, start_of(w, e)) > w->wm)
 			break;
 		w->early_ns = e;
-		if (early_due(w, e))
-			return begin(w, e, true);
+		if (early_due(w, e, w->early_at))
+			return begin(w, e, WIN_EARLY);
 	}
 	w->early_ns = ROW_NOTIME;
 	w->early_at = w->wm;
@@ -391,23 +420,61 @@ static int
 pane_next(struct win *w, struct op *op)
 {
 	int64_t e;
+	int rc;
 
 	(void)op;
-	clean(w);
+	if ((rc = clean(w)) != 0)
+		return rc;
 	e = next_end(w, w->fired_end);
-	if (e != WIN_NEVER && has_fired(w, e))
-		return begin(w, e, false);
-	if (w->spec.early != 0 && w->wm != INT64_MAX)
+	if (e != WIN_NEVER && has_fired(w, e, w->wm))
+		return begin(w, e, WIN_FIRE);
+	if (w->spec.early != 0 && w->wm != WM_MAX)
 		return next_early(w);
 	return 0;
 }
 
-static void
+/* Did an old subtask, which was ahead, give this result already? */
+static bool
+was_given(const struct win *w, const struct state_key *k)
+{
+	int64_t wm = win_ahead_of(w, k);
+
+	switch (w->cur.why) {
+	case WIN_FIRE: return w->cur.end - 1 <= wm;
+	case WIN_EARLY: return wm >= w->early_at && !early_due(w, w->cur.local_end, wm);
+	case WIN_REFIRE: break;
+	}
+	return false;
+}
+
+static int
+pane_result(struct win *w, struct win_result *r)
+{
+	struct win_cursor *c = &w->cur;
+	void *v;
+	int rc = 0;
+
+	while ((v = state_walk_next(&c->walk, &rc)) != NULL) {
+		r->key = state_key_of(w->shared ? w->total : w->map, v);
+		if (w->ahead.wm != NULL && was_given(w, &r->key))
+			continue;
+		if (w->shared && (rc = renew(w, v, &r->key)) != 0)
+			return rc;
+		r->block = w->shared ? block_of(v) : v;
+		r->start = c->start;
+		r->end = c->end;
+		r->time = c->end - 1;
+		return 1;
+	}
+	return rc;
+}
+
+static int
 pane_done(struct win *w)
 {
-	if (w->cur.early)
-		return;
-	note_fired(w, w->cur.local_end);
+	if (w->cur.why == WIN_FIRE)
+		note_fired(w, w->cur.local_end);
+	return 0;
 }
 
 static int64_t
@@ -418,11 +485,47 @@ pane_due(struct win *w)
 	return e == WIN_NEVER ? WIN_NEVER : utc_end(w, e);
 }
 
+/*
+ * A local time such that the windows up to there are those that have fired at w->wm: nothing is due
+ * in a checkpoint.  Edges never go back, so it can be searched for.
+ */
+static int64_t
+fired_until(const struct win *w)
+{
+	const int64_t far = 1LL << 61, zone = 2 * 86400000LL;
+	int64_t lo, hi, mid;
+
+	if (w->wm <= -far)
+		return ROW_NOTIME;
+	if (w->wm >= far)
+		return far;
+	lo = w->wm - zone;
+	hi = w->wm + zone;
+	while (lo + 1 < hi) {
+		mid = lo + (hi - lo) / 2;
+		if (has_fired(w, mid, w->wm))
+			lo = mid;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+static int
+pane_restored(struct win *w)
+{
+	w->fired_end = fired_until(w);
+	w->early_at = w->wm;
+	return 0;
+}
+
 const struct win_kind_ops win_pane_ops = {
 	.timed = true,
 	.add = pane_add,
 	.next = pane_next,
+	.result = pane_result,
 	.done = pane_done,
 	.due = pane_due,
 	.open = pane_open,
+	.restored = pane_restored,
 };

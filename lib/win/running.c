@@ -7,17 +7,18 @@
  */
 #include <stdlib.h>
 
+#include "base/bytes.h"
 #include "win/win_internal.h"
 
 struct head {
 	int64_t time;
 };
 
-/* The key's value, new or expired ones made anew. */
+/* The key's value, to be changed; new and expired ones are made anew.  NULL: an error. */
 static void *
 touch(struct win *w, int64_t ts, const struct state_key *k)
 {
-	int64_t now = ts > w->wm ? ts : w->wm;
+	int64_t now = ts > w->row_wm ? ts : w->row_wm;
 	struct head *h;
 	bool fresh;
 
@@ -25,8 +26,7 @@ touch(struct win *w, int64_t ts, const struct state_key *k)
 		return NULL;
 	if (!fresh && w->spec.ttl != 0 && h->time != ROW_NOTIME &&
 	    sat_add(h->time, w->spec.ttl) <= now) {
-		state_drop(w->map, 0, h);
-		if ((h = state_put(w->map, 0, k, &fresh)) == NULL)
+		if (state_drop(w->map, 0, h) != 0 || (h = state_put(w->map, 0, k, &fresh)) == NULL)
 			return NULL;
 	}
 	if (fresh)
@@ -40,18 +40,19 @@ touch(struct win *w, int64_t ts, const struct state_key *k)
 static int
 expire(struct win *w, int64_t now)
 {
-	int64_t n = state_ns_values(w->map, 0, false, &w->cur.v, &w->cur.cap);
+	struct state_walk walk = { 0 };
+	struct head *h;
+	int rc = state_walk_begin(&walk, w->map, 0, false);
 
-	for (int64_t i = 0; i < n; i++) {
-		struct head *h = w->cur.v[i];
-
+	while (rc == 0 && (h = state_walk_next(&walk, &rc)) != NULL) {
 		if (h->time != ROW_NOTIME && sat_add(h->time, w->spec.ttl) <= now)
-			state_drop(w->map, 0, h);
+			rc = state_drop(w->map, 0, h);
 	}
-	return n < 0 ? (int)n : 0;
+	state_walk_end(&walk);
+	return rc;
 }
 
-/* Once per quarter of the time to live. */
+/* Once per quarter of the time to live.  When does not matter: nothing expired is ever read. */
 static int
 sweep(struct win *w)
 {
@@ -65,7 +66,14 @@ static int
 head_open(struct win *w)
 {
 	w->swept = WM_MIN;
-	return win_map_open(w, &w->map, "keys", sizeof(struct head));
+	return win_map_open(w, &w->map, "keys", sizeof(struct head), false);
+}
+
+static int
+head_restored(struct win *w)
+{
+	w->swept = w->wm;
+	return 0;
 }
 
 /* ---- running ---- */
@@ -78,7 +86,7 @@ running_add(struct win *w, struct op *op, const uint8_t *row, int64_t ts, const 
 
 	(void)row;
 	if (v == NULL)
-		return FERR_NOMEM;
+		return win_failed(w);
 	if ((rc = win_block_add(w, v + sizeof(struct head))) != 0)
 		return rc;
 	return win_emit(w, op, k, v + sizeof(struct head), 0, 0, ts);
@@ -91,17 +99,29 @@ running_next(struct win *w, struct op *op)
 	return sweep(w);
 }
 
-static void
+/* Results go out with their records. */
+static int
+no_result(struct win *w, struct win_result *r)
+{
+	(void)w;
+	(void)r;
+	return 0;
+}
+
+static int
 nothing_done(struct win *w)
 {
 	(void)w;
+	return 0;
 }
 
 const struct win_kind_ops win_running_ops = {
 	.add = running_add,
 	.next = running_next,
+	.result = no_result,
 	.done = nothing_done,
 	.open = head_open,
+	.restored = head_restored,
 };
 
 /* ---- global ---- */
@@ -113,14 +133,12 @@ global_add(struct win *w, struct op *op, const uint8_t *row, int64_t ts, const s
 
 	(void)op;
 	(void)row;
-	return v != NULL ? win_block_add(w, v + sizeof(struct head)) : FERR_NOMEM;
+	return v != NULL ? win_block_add(w, v + sizeof(struct head)) : win_failed(w);
 }
 
 static int
 global_next(struct win *w, struct op *op)
 {
-	struct win_cursor *c = &w->cur;
-	int64_t n;
 	int rc;
 
 	(void)op;
@@ -130,25 +148,35 @@ global_next(struct win *w, struct op *op)
 		return rc;
 	if (state_ns_count(w->map, 0) == 0)
 		return 0;
-	if ((n = state_ns_values(w->map, 0, true, &c->v, &c->cap)) < 0)
-		return (int)n;
-	c->map = w->map;
-	c->n = (size_t)n;
-	c->block = sizeof(struct head);
+	rc = state_walk_begin(&w->cur.walk, w->map, 0, true);
+	return rc != 0 ? rc : 1;
+}
+
+static int
+global_result(struct win *w, struct win_result *r)
+{
+	int rc = 0;
+	struct head *h = state_walk_next(&w->cur.walk, &rc);
+
+	if (h == NULL)
+		return rc;
+	*r = (struct win_result){ .key = state_key_of(w->map, h), .block = h + 1, .time = h->time };
 	return 1;
 }
 
-static void
+static int
 global_done(struct win *w)
 {
-	state_ns_drop(w->map, 0);
+	return state_ns_drop(w->map, 0);
 }
 
 const struct win_kind_ops win_global_ops = {
 	.add = global_add,
 	.next = global_next,
+	.result = global_result,
 	.done = global_done,
 	.open = head_open,
+	.restored = head_restored,
 };
 
 /* ---- count N, count N/S (C13) ---- */
@@ -198,13 +226,76 @@ count_memory(void *cookie, const void *value)
 	const struct win *w = cookie;
 	const struct count_head *h = value;
 	struct ring r = ring_of(w);
-	size_t n = 0;
+	size_t n = r.blocks * w->asize;
 
 	if (h->ring == NULL)
 		return aggs_memory(w->aggs, h + 1);
-	for (uint64_t i = 0; i < r.blocks; i++)
-		n += w->asize + aggs_memory(w->aggs, h->ring + i * w->asize);
+	for (uint64_t i = 0; i < r.blocks && !w->plain; i++)
+		n += aggs_memory(w->aggs, h->ring + i * w->asize);
 	return n;
+}
+
+/* How many blocks hold something. */
+static uint64_t
+count_used(const struct count_head *h, const struct ring *r)
+{
+	uint64_t n = h->seen / r->g + (h->seen % r->g != 0);
+
+	return h->ring == NULL ? 1 : n < r->blocks ? n : r->blocks;
+}
+
+static void *
+count_block(const struct win *w, struct count_head *h, uint64_t i)
+{
+	return h->ring == NULL ? (void *)(h + 1) : h->ring + i * w->asize;
+}
+
+/* time (i64), seen (u64), is there a ring (u8), the used blocks. */
+static int
+count_encode(void *cookie, const void *value, struct buf *out)
+{
+	const struct win *w = cookie;
+	struct count_head h;
+	struct ring r = ring_of(w);
+	int rc;
+
+	memcpy(&h, value, sizeof(h));
+	if ((rc = buf_put(out, &h.head.time, 8)) != 0 || (rc = buf_put(out, &h.seen, 8)) != 0 ||
+	    (rc = buf_putc(out, h.ring != NULL)) != 0)
+		return rc;
+	if (h.ring == NULL)
+		return win_block_put(w, (const uint8_t *)value + sizeof(h), out);
+	for (uint64_t i = 0; i < count_used(&h, &r) && rc == 0; i++)
+		rc = win_block_put(w, h.ring + i * w->asize, out);
+	return rc;
+}
+
+static int
+count_decode(void *cookie, void *value, const uint8_t *p, size_t n)
+{
+	struct win *w = cookie;
+	struct count_head *h = value;
+	struct ring r = ring_of(w);
+	const uint8_t *end = p + n;
+	int rc = 0;
+
+	if (n < 17 || p[16] > 1 || (p[16] == 1 && r.blocks == 1))
+		return ferr(FERR_CORRUPT, "the state of a count window is damaged");
+	memset(h, 0, sizeof(*h) + w->asize);
+	h->head.time = (int64_t)le64get(p);
+	h->seen = le64get(p + 8);
+	if (p[16] == 1 && (h->ring = calloc(r.blocks, w->asize)) == NULL)
+		return ferr(FERR_NOMEM, "out of memory");
+	p += 17;
+	for (uint64_t i = 0; i < count_used(h, &r) && rc == 0; i++)
+		rc = win_block_get(w, count_block(w, h, i), &p, end);
+	if (rc == 0 && p != end)
+		rc = ferr(FERR_CORRUPT, "the state of a count window is damaged");
+	if (rc != 0) {
+		count_fini(w, h);
+		memset(h, 0, sizeof(*h));
+	}
+	return rc;
 }
 
 static int
@@ -215,6 +306,8 @@ count_open(struct win *w)
 				.version = 1,
 				.cookie = w,
 				.fini = count_fini,
+				.encode = count_encode,
+				.decode = count_decode,
 				.memory = count_memory };
 
 	w->swept = WM_MIN;
@@ -232,16 +325,13 @@ count_fire(struct win *w, struct op *op, struct count_head *h, const struct ring
 	   const struct state_key *k)
 {
 	uint64_t full = h->seen / r->g, from = full > r->blocks ? full - r->blocks : 0;
-	void *sum = calloc(1, w->asize);
-	int rc = sum == NULL ? ferr(FERR_NOMEM, "out of memory") : 0;
+	int rc = 0;
 
 	for (uint64_t i = from; i < full && rc == 0; i++)
-		rc = win_block_merge(w, sum, h->ring + i % r->blocks * w->asize);
+		rc = win_block_merge(w, w->scratch, h->ring + i % r->blocks * w->asize);
 	if (rc == 0)
-		rc = win_emit(w, op, k, sum, 0, 0, ts);
-	if (sum != NULL)
-		win_block_clear(w, sum);
-	free(sum);
+		rc = win_emit(w, op, k, w->scratch, 0, 0, ts);
+	win_block_clear(w, w->scratch);
 	return rc;
 }
 
@@ -250,21 +340,19 @@ count_add(struct win *w, struct op *op, const uint8_t *row, int64_t ts, const st
 {
 	struct ring r = ring_of(w);
 	struct count_head *h = touch(w, ts, k);
-	uint8_t *block;
-	int rc;
+	void *block;
+	int rc, dropped;
 
 	(void)row;
 	if (h == NULL)
-		return FERR_NOMEM;
-	block = (uint8_t *)(h + 1);
+		return win_failed(w);
 	if (r.blocks > 1 && h->ring == NULL) {
 		if ((rc = state_account(w->state, (int64_t)(r.blocks * w->asize))) != 0)
 			return rc;
 		if ((h->ring = calloc(r.blocks, w->asize)) == NULL)
 			return ferr(FERR_NOMEM, "out of memory");
 	}
-	if (r.blocks > 1)
-		block = h->ring + h->seen / r.g % r.blocks * w->asize;
+	block = count_block(w, h, h->seen / r.g % r.blocks);
 	if (h->seen % r.g == 0)
 		win_block_clear(w, block); /* the oldest part goes */
 	if ((rc = win_block_add(w, block)) != 0)
@@ -275,13 +363,15 @@ count_add(struct win *w, struct op *op, const uint8_t *row, int64_t ts, const st
 	if (r.blocks > 1)
 		return count_fire(w, op, h, &r, ts, k);
 	rc = win_emit(w, op, k, block, 0, 0, ts);
-	state_drop(w->map, 0, h);
-	return rc;
+	dropped = state_drop(w->map, 0, h);
+	return rc != 0 ? rc : dropped;
 }
 
 const struct win_kind_ops win_count_ops = {
 	.add = count_add,
 	.next = running_next,
+	.result = no_result,
 	.done = nothing_done,
 	.open = count_open,
+	.restored = head_restored,
 };

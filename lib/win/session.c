@@ -1,49 +1,69 @@
 /*
  * session: windows that grow while records of a key come at most a gap apart (C10-C12).
  *
- * State: per key the list of its open sessions, by start.  Timers are not state: a heap of (time,
- * key) in memory with one valid timer per key, at or before the key's next due time; one that comes
- * too early is set anew, so a session that only grows costs nothing.  The heap can be made from the
- * state at any time.
+ * State: per key the list of its open sessions, by start.  Beside it stand timers, which are made
+ * from it after a restore: an entry of w->timers (time -> key -> at, i64) says that the key need
+ * not be looked at before `at`.  A session that only grows leaves its timer alone; one that comes
+ * too early is set anew.  So every key with sessions has a timer at or before its next due time,
+ * and maybe others, which find nothing to do.
+ *
+ * A timer stands in the namespace of a time at or before `at`, the coarser the further away it is.
+ * When that time has come it moves to a finer one, so there are few namespaces at a time, and a
+ * timer moves a few times only.
  */
-#include <stdlib.h>
-
+#include "base/bytes.h"
 #include "win/win_internal.h"
 
+#include <stdlib.h>
+
+/* A session; its block stands behind it. */
 struct sess {
 	int64_t start, end;
-	bool fired;
-	uint8_t *block;
+	int64_t fired;
 };
 
 /* The value of a key. */
 struct keyed {
 	uint32_t n, cap;
-	uint64_t refs; /* timers and firings that point here */
-	int64_t timer; /* the timer that counts, WIN_NEVER: none; others in the heap are void */
-	struct sess *s;
+	uint8_t *s; /* cap sessions, by start; none touches another */
 };
 
-struct timer {
-	int64_t at;
-	struct keyed *v;
-};
-
+/* A result that is due.  Its block is ours when the session is gone, else it is still in state. */
 struct firing {
 	int64_t start, end;
-	struct keyed *v;
-	uint8_t *block;
-	bool own; /* the session is gone, the block is ours */
+	uint64_t hash;
+	size_t key; /* in keys */
+	uint32_t nkey;
+	bool own;
+	size_t block; /* in blocks */
 };
 
 struct session {
-	struct timer *heap;
-	size_t n, cap;
 	struct firing *due; /* in the order of the firing */
 	size_t ndue, capdue, idue;
-	struct win *w;
-	int64_t early_at;
+	struct buf keys, blocks; /* of due */
+	int64_t early_at;	 /* early results have been given up to this watermark */
 };
+
+static inline size_t
+sess_size(const struct win *w)
+{
+	return sizeof(struct sess) + w->asize;
+}
+
+static inline struct sess *
+sess_at(const struct win *w, const struct keyed *v, uint32_t i)
+{
+	return (struct sess *)(void *)(v->s + i * sess_size(w));
+}
+
+static inline void *
+block_of(struct sess *s)
+{
+	return s + 1;
+}
+
+/* ---- the value ---- */
 
 static void
 keyed_fini(void *cookie, void *value)
@@ -51,137 +71,148 @@ keyed_fini(void *cookie, void *value)
 	struct win *w = cookie;
 	struct keyed *v = value;
 
-	for (uint32_t i = 0; i < v->n; i++) {
-		aggs_fini(w->aggs, v->s[i].block);
-		free(v->s[i].block);
-	}
+	for (uint32_t i = 0; i < v->n && !w->plain; i++)
+		aggs_fini(w->aggs, block_of(sess_at(w, v, i)));
 	free(v->s);
+}
+
+static size_t
+keyed_memory(void *cookie, const void *value)
+{
+	const struct win *w = cookie;
+	const struct keyed *v = value;
+	size_t n = v->cap * sess_size(w);
+
+	for (uint32_t i = 0; i < v->n && !w->plain; i++)
+		n += aggs_memory(w->aggs, block_of(sess_at(w, v, i)));
+	return n;
+}
+
+/* Each session: start, end (i64), fired (u8), block. */
+static int
+keyed_encode(void *cookie, const void *value, struct buf *out)
+{
+	const struct win *w = cookie;
+	const struct keyed *v = value;
+	int rc = 0;
+
+	for (uint32_t i = 0; i < v->n && rc == 0; i++) {
+		struct sess *s = sess_at(w, v, i);
+
+		if ((rc = buf_put(out, &s->start, 8)) == 0 &&
+		    (rc = buf_put(out, &s->end, 8)) == 0 &&
+		    (rc = buf_putc(out, (uint8_t)s->fired)) == 0)
+			rc = win_block_put(w, block_of(s), out);
+	}
+	return rc;
+}
+
+/* Room for one more session. */
+static int
+keyed_grow(const struct win *w, struct keyed *v)
+{
+	uint32_t cap = v->cap != 0 ? 2 * v->cap : 1;
+	uint8_t *s;
+
+	if (v->n < v->cap)
+		return 0;
+	if ((s = realloc(v->s, cap * sess_size(w))) == NULL)
+		return ferr(FERR_NOMEM, "out of memory");
+	v->s = s;
+	v->cap = cap;
+	return 0;
+}
+
+static int
+decode_one(const struct win *w, struct keyed *v, const uint8_t **p, const uint8_t *end)
+{
+	struct sess *s;
+	int rc;
+
+	if (end - *p < 17)
+		return ferr(FERR_CORRUPT, "the state of a session is too short");
+	if ((rc = keyed_grow(w, v)) != 0)
+		return rc;
+	s = sess_at(w, v, v->n);
+	s->start = (int64_t)le64get(*p);
+	s->end = (int64_t)le64get(*p + 8);
+	s->fired = (*p)[16];
+	*p += 17;
+	if (s->end < s->start || s->fired > 1 ||
+	    (v->n > 0 && s->start <= sess_at(w, v, v->n - 1)->end))
+		return ferr(FERR_CORRUPT, "the state of a session is damaged");
+	if ((rc = win_block_get(w, block_of(s), p, end)) == 0)
+		v->n++;
+	return rc;
+}
+
+static int
+keyed_decode(void *cookie, void *value, const uint8_t *p, size_t n)
+{
+	struct win *w = cookie;
+	struct keyed *v = value;
+	const uint8_t *end = p + n;
+	int rc = 0;
+
+	*v = (struct keyed){ 0 };
+	while (p < end && rc == 0)
+		rc = decode_one(w, v, &p, end);
+	if (rc != 0) {
+		keyed_fini(w, v);
+		*v = (struct keyed){ 0 };
+	}
+	return rc;
 }
 
 static int
 session_open(struct win *w)
 {
-	struct state_type t = { .name = "session",
-				.size = sizeof(struct keyed),
-				.version = 1,
-				.cookie = w,
-				.fini = keyed_fini };
+	struct state_type keyed = { .name = "session",
+				    .size = sizeof(struct keyed),
+				    .version = 1,
+				    .cookie = w,
+				    .fini = keyed_fini,
+				    .encode = keyed_encode,
+				    .decode = keyed_decode,
+				    .memory = keyed_memory },
+			  timer = { .name = "timer", .size = 8, .version = 1, .transient = true };
+	int rc;
 
 	if ((w->session = calloc(1, sizeof(*w->session))) == NULL)
 		return ferr(FERR_NOMEM, "out of memory");
 	w->session->early_at = WM_MIN;
-	return state_map_open(w->state, &w->map, &t);
+	if ((rc = state_map_open(w->state, &w->map, &keyed)) != 0)
+		return rc;
+	return state_map_open(w->state, &w->timers, &timer);
+}
+
+/* Forget the firings, and what they own. */
+static void
+due_clear(struct win *w)
+{
+	struct session *t = w->session;
+
+	for (size_t i = 0; i < t->ndue && !w->plain; i++) {
+		if (t->due[i].own)
+			aggs_fini(w->aggs, t->blocks.p + t->due[i].block);
+	}
+	t->ndue = t->idue = 0;
+	t->keys.n = t->blocks.n = 0;
 }
 
 static void
 session_close(struct win *w)
 {
-	struct session *t = w->session;
-
-	if (t == NULL)
+	if (w->session == NULL)
 		return;
-	for (size_t i = t->idue; i < t->ndue; i++) {
-		if (t->due[i].own) {
-			aggs_fini(w->aggs, t->due[i].block);
-			free(t->due[i].block);
-		}
-	}
-	free(t->heap);
-	free(t->due);
-	free(t);
+	due_clear(w);
+	buf_fini(&w->session->keys);
+	buf_fini(&w->session->blocks);
+	free(w->session->due);
+	free(w->session);
 }
 
-/* ---- timers: a binary heap ---- */
-
-/* See that the key is looked at by `at`. */
-static int
-timer_set(struct session *t, int64_t at, struct keyed *v)
-{
-	struct timer *h;
-	size_t i, up;
-
-	if (at >= v->timer)
-		return 0;
-	if (t->n == t->cap) {
-		t->cap = t->cap != 0 ? 2 * t->cap : 64;
-		if ((h = realloc(t->heap, t->cap * sizeof(*h))) == NULL)
-			return ferr(FERR_NOMEM, "out of memory");
-		t->heap = h;
-	}
-	for (i = t->n++; i > 0 && t->heap[up = (i - 1) / 2].at > at; i = up)
-		t->heap[i] = t->heap[up];
-	t->heap[i] = (struct timer){ at, v };
-	v->timer = at;
-	v->refs++;
-	return 0;
-}
-
-/* Take the first timer off; *valid tells whether it is the one that counts. */
-static struct keyed *
-timer_pop(struct session *t, bool *valid)
-{
-	struct keyed *v = t->heap[0].v;
-	int64_t at = t->heap[0].at;
-	struct timer last = t->heap[--t->n];
-	size_t i = 0, k;
-
-	while ((k = 2 * i + 1) < t->n) {
-		if (k + 1 < t->n && t->heap[k + 1].at < t->heap[k].at)
-			k++;
-		if (t->heap[k].at >= last.at)
-			break;
-		t->heap[i] = t->heap[k];
-		i = k;
-	}
-	t->heap[i] = last;
-	v->refs--;
-	*valid = v->timer == at;
-	if (*valid)
-		v->timer = WIN_NEVER;
-	return v;
-}
-
-/* ---- sessions of a key ---- */
-
-static void
-remove_at(struct keyed *v, uint32_t i)
-{
-	memmove(v->s + i, v->s + i + 1, (v->n - i - 1) * sizeof(*v->s));
-	v->n--;
-}
-
-static int
-insert_at(struct win *w, struct keyed *v, uint32_t i, int64_t start, int64_t end)
-{
-	struct sess *s;
-	uint8_t *block;
-	int rc;
-
-	if (v->n == v->cap) {
-		uint32_t cap = v->cap != 0 ? 2 * v->cap : 1;
-
-		if ((s = realloc(v->s, cap * sizeof(*s))) == NULL)
-			return ferr(FERR_NOMEM, "out of memory");
-		v->s = s;
-		v->cap = cap;
-	}
-	if ((rc = state_account(w->state, (int64_t)(sizeof(*s) + w->asize))) != 0)
-		return rc;
-	if ((block = calloc(1, w->asize)) == NULL)
-		return ferr(FERR_NOMEM, "out of memory");
-	memmove(v->s + i + 1, v->s + i, (v->n - i) * sizeof(*v->s));
-	v->s[i] = (struct sess){ .start = start, .end = end, .block = block };
-	v->n++;
-	return 0;
-}
-
-static void
-free_block(struct win *w, uint8_t *block)
-{
-	state_account(w->state, -(int64_t)(sizeof(struct sess) + w->asize));
-	win_block_clear(w, block);
-	free(block);
-}
+/* ---- when something is due ---- */
 
 static inline int64_t
 lateness(const struct win *w)
@@ -189,259 +220,401 @@ lateness(const struct win *w)
 	return w->spec.proc ? 0 : w->spec.lateness;
 }
 
-/* When something next happens to a session: it fires, gives an early result, or is forgotten. */
-static int64_t
-due_at(const struct win *w, const struct sess *s)
+/* Up to when early results of the key have been given, at watermark wm. */
+static inline int64_t
+early_since(const struct win *w, const struct state_key *k, int64_t wm)
 {
-	int64_t k, d = w->spec.early, at = s->end - 1, now = w->session->early_at;
+	int64_t ahead = win_ahead_of(w, k);
+
+	return ahead > wm ? ahead : wm;
+}
+
+/* When something next happens to a session behind `since`: it fires, gives an early result, or is
+ * forgotten. */
+static int64_t
+due_at(const struct win *w, const struct sess *s, int64_t since)
+{
+	int64_t k, d = w->spec.early, at = s->end - 1;
 
 	if (s->fired)
 		return sat_add(s->end - 1, lateness(w));
 	if (d == 0)
 		return at;
-	k = now < s->start ? 1 : (now + 1 - s->start) / d + 1;
+	k = since < s->start ? 1 : (since + 1 - s->start) / d + 1;
 	return s->start + k * d < s->end ? s->start + k * d - 1 : at;
 }
 
 static int64_t
-key_due(const struct win *w, const struct keyed *v)
+key_due(const struct win *w, const struct keyed *v, int64_t since)
 {
 	int64_t at = WIN_NEVER, t;
 
 	for (uint32_t i = 0; i < v->n; i++) {
-		if ((t = due_at(w, &v->s[i])) < at)
+		if ((t = due_at(w, sess_at(w, v, i), since)) < at)
 			at = t;
 	}
 	return at;
 }
 
+/* The namespace of a timer, in (clock, at]: at less up to an eighth of the way there. */
+static int64_t
+timer_ns(int64_t at, int64_t clock)
+{
+	uint64_t far = (uint64_t)at - (uint64_t)clock;
+
+	if (at <= clock || far < 8)
+		return at;
+	return at & -(int64_t)(1ULL << (60 - __builtin_clzll(far)));
+}
+
+/* See that the key is looked at by `at`; the time is clock. */
+static int
+timer_set(struct win *w, const struct state_key *k, int64_t at, int64_t clock)
+{
+	bool fresh;
+	int64_t *v = state_put(w->timers, timer_ns(at, clock), k, &fresh);
+
+	if (v == NULL)
+		return win_failed(w);
+	if (fresh || at < *v)
+		*v = at;
+	return 0;
+}
+
+/* The timers are not part of a checkpoint. */
+static int
+session_restored(struct win *w)
+{
+	struct session *t = w->session;
+	struct state_walk walk = { 0 };
+	const struct keyed *v;
+	int rc = state_walk_begin(&walk, w->map, 0, false);
+
+	t->early_at = w->wm;
+	while (rc == 0 && (v = state_walk_next(&walk, &rc)) != NULL) {
+		struct state_key k = state_key_of(w->map, v);
+
+		rc = timer_set(w, &k, key_due(w, v, early_since(w, &k, w->wm)), w->wm);
+	}
+	state_walk_end(&walk);
+	return rc;
+}
+
 /* ---- records in ---- */
+
+static void
+remove_at(const struct win *w, struct keyed *v, uint32_t i)
+{
+	v->n--;
+	memmove(sess_at(w, v, i), sess_at(w, v, i + 1), (v->n - i) * sess_size(w));
+}
+
+static int
+insert_at(struct win *w, struct keyed *v, uint32_t i, int64_t start, int64_t end)
+{
+	uint32_t cap = v->cap;
+	struct sess *s;
+	int rc;
+
+	if ((rc = keyed_grow(w, v)) != 0 ||
+	    (rc = state_account(w->state, (int64_t)((v->cap - cap) * sess_size(w)))) != 0)
+		return rc;
+	s = sess_at(w, v, i);
+	memmove(sess_at(w, v, i + 1), s, (v->n - i) * sess_size(w));
+	memset(s, 0, sess_size(w));
+	s->start = start;
+	s->end = end;
+	v->n++;
+	return 0;
+}
 
 /* Merge sessions i+1.. that [i] touches now into it. */
 static int
 merge_right(struct win *w, struct keyed *v, uint32_t i)
 {
-	struct sess *a = &v->s[i], *b;
+	struct sess *a = sess_at(w, v, i), *b;
 	int rc;
 
-	while (i + 1 < v->n && (b = a + 1)->start <= a->end) {
-		if ((rc = win_block_merge(w, a->block, b->block)) != 0)
+	while (i + 1 < v->n && (b = sess_at(w, v, i + 1))->start <= a->end) {
+		if ((rc = win_block_merge(w, block_of(a), block_of(b))) != 0)
 			return rc;
 		if (b->end > a->end)
 			a->end = b->end;
-		free_block(w, b->block);
-		remove_at(v, i + 1);
+		win_block_clear(w, block_of(b));
+		remove_at(w, v, i + 1);
 	}
 	return 0;
+}
+
+/* Add the record to session i of the key, which its own window [start, end) touches (or is). */
+static int
+add_to(struct win *w, struct op *op, const struct state_key *k, struct keyed *v, uint32_t i,
+       int64_t start, int64_t end)
+{
+	struct sess *s = sess_at(w, v, i);
+	int rc;
+
+	if (start < s->start)
+		s->start = start;
+	if (end > s->end)
+		s->end = end;
+	if ((rc = win_block_add(w, block_of(s))) != 0 || (rc = merge_right(w, v, i)) != 0)
+		return rc;
+	s->fired = s->end - 1 <= w->row_wm;
+	if (s->fired) /* C5, C12: within lateness it fires at once, with all it holds */
+		rc = win_fire(w, op, k, block_of(s), s->start, s->end, s->end - 1);
+	return rc;
 }
 
 static int
 session_add(struct win *w, struct op *op, const uint8_t *row, int64_t ts, const struct state_key *k)
 {
-	int64_t end = sat_add(ts, w->spec.size), start = ts;
+	int64_t end = sat_add(ts, w->spec.size), start = ts, before, at,
+		since = early_since(w, k, w->session->early_at);
 	struct keyed *v = state_find(w->map, 0, k);
-	struct sess *s;
 	uint32_t i = 0, n = v != NULL ? v->n : 0;
 	bool fresh, merged;
 	int rc;
 
 	/* The first session that the record's own window touches (C10), else where it would stand.
 	 */
-	while (i < n && v->s[i].end < start)
+	while (i < n && sess_at(w, v, i)->end < start)
 		i++;
-	merged = i < n && v->s[i].start <= end;
+	merged = i < n && sess_at(w, v, i)->start <= end;
+	if (v == NULL && (rc = state_error(w->state)) != 0)
+		return rc;
 	if (!merged && sat_add(end - 1, lateness(w)) <=
-			   w->wm) /* C11: merge first, then look whether it is late */
+			   w->row_wm) /* C11: merge first, then look whether it is late */
 		return win_late(w, op, row);
-	if (v == NULL) {
-		if ((v = state_put(w->map, 0, k, &fresh)) == NULL)
-			return FERR_NOMEM;
-		v->timer = WIN_NEVER;
-	}
-	if (!merged && (rc = insert_at(w, v, i, start, end)) != 0)
+	if (v != NULL)
+		rc = state_touch(w->map, 0, v);
+	else
+		rc = (v = state_put(w->map, 0, k, &fresh)) != NULL ? 0 : win_failed(w);
+	if (rc != 0)
 		return rc;
-	s = &v->s[i];
-	if (start < s->start)
-		s->start = start;
-	if (end > s->end)
-		s->end = end;
-	if ((rc = win_block_add(w, s->block)) != 0 || (rc = merge_right(w, v, i)) != 0)
+	before = key_due(w, v, since);
+	if ((!merged && (rc = insert_at(w, v, i, start, end)) != 0) ||
+	    (rc = add_to(w, op, k, v, i, start, end)) != 0)
 		return rc;
-	s = &v->s[i];
-	s->fired = s->end - 1 <= w->wm;
-	if (s->fired) /* C5, C12: within lateness it fires at once, with all it holds */
-		rc = win_fire(w, op, k, s->block, s->start, s->end, s->end - 1);
-	return rc != 0 ? rc : timer_set(w->session, due_at(w, s), v);
+	at = due_at(w, sess_at(w, v, i), since);
+	return at < before ? timer_set(w, k, at, w->wm) : 0;
 }
 
 /* ---- firing ---- */
 
 static int
-due_push(struct session *t, struct firing f)
+due_push(struct win *w, const struct state_key *k, struct sess *s, bool own)
 {
-	struct firing *d;
+	struct session *t = w->session;
+	struct firing *d, f = { .start = s->start,
+				.end = s->end,
+				.hash = k->hash,
+				.key = t->keys.n,
+				.nkey = k->n,
+				.own = own,
+				.block = t->blocks.n };
 
 	if (t->ndue == t->capdue) {
-		t->capdue = t->capdue != 0 ? 2 * t->capdue : 64;
-		if ((d = realloc(t->due, t->capdue * sizeof(*d))) == NULL)
+		size_t cap = t->capdue != 0 ? 2 * t->capdue : 64;
+
+		if ((d = realloc(t->due, cap * sizeof(*d))) == NULL)
 			return ferr(FERR_NOMEM, "out of memory");
 		t->due = d;
+		t->capdue = cap;
 	}
+	if (buf_put(&t->keys, k->p, k->n) != 0 ||
+	    (own && buf_put(&t->blocks, block_of(s), w->asize) != 0))
+		return ferr(FERR_NOMEM, "out of memory");
 	t->due[t->ndue++] = f;
-	f.v->refs++;
 	return 0;
 }
 
-/* Note what is due of one key; sessions that are over go. */
+/* Note what is due of one key at time clock; sessions that are over go. */
 static int
-key_fire(struct win *w, struct keyed *v)
+key_fire(struct win *w, const struct state_key *k, struct keyed *v, int64_t since, int64_t clock)
 {
-	struct session *t = w->session;
 	uint32_t i = 0;
 	int rc = 0;
 
 	while (i < v->n && rc == 0) {
-		struct sess *s = &v->s[i];
-		bool fire = !s->fired && s->end - 1 <= w->wm;
-		bool gone = (s->fired || fire) && sat_add(s->end - 1, lateness(w)) <= w->wm;
-		bool early = !fire && !s->fired && w->spec.early != 0 && due_at(w, s) <= w->wm;
+		struct sess *s = sess_at(w, v, i);
+		bool fire = !s->fired && s->end - 1 <= clock;
+		bool gone = (s->fired || fire) && sat_add(s->end - 1, lateness(w)) <= clock;
+		bool early =
+		    !fire && !s->fired && w->spec.early != 0 && due_at(w, s, since) <= clock;
 
-		if (fire || early)
-			rc = due_push(t, (struct firing){ s->start, s->end, v, s->block, gone });
-		else if (gone)
-			free_block(w, s->block);
+		if ((fire || gone) && (rc = state_touch(w->map, 0, v)) != 0)
+			return rc;
+		if ((fire || early) && (rc = due_push(w, k, s, gone)) != 0)
+			return rc;
 		s->fired = s->fired || fire;
-		if (gone)
-			remove_at(v, i);
-		else
+		if (!gone) {
 			i++;
+			continue;
+		}
+		if (!fire)
+			win_block_clear(w, block_of(s));
+		else if (!w->plain) /* it is ours now, not the state's any more */
+			rc = state_account(w->state, -(int64_t)aggs_memory(w->aggs, block_of(s)));
+		remove_at(w, v, i);
 	}
 	return rc;
+}
+
+/* A timer of the key has come. */
+static int
+key_look(struct win *w, const struct state_key *k, int64_t clock)
+{
+	struct keyed *v = state_find(w->map, 0, k);
+	int rc;
+
+	if (v == NULL)
+		return state_error(w->state);
+	if ((rc = key_fire(w, k, v, early_since(w, k, w->session->early_at), clock)) != 0)
+		return rc;
+	if (v->n == 0)
+		return state_drop(w->map, 0, v);
+	return timer_set(w, k, key_due(w, v, early_since(w, k, clock)), clock);
+}
+
+/* The timers of a namespace: those that have come are looked at, the others move on. */
+static int
+look(struct win *w, int64_t ns, int64_t clock)
+{
+	struct state_walk walk = { 0 };
+	const int64_t *at;
+	int rc = state_walk_begin(&walk, w->timers, ns, false);
+
+	while (rc == 0 && (at = state_walk_next(&walk, &rc)) != NULL) {
+		struct state_key k = state_key_of(w->timers, at);
+
+		rc = *at <= clock ? key_look(w, &k, clock) : timer_set(w, &k, *at, clock);
+	}
+	state_walk_end(&walk);
+	return rc != 0 ? rc : state_ns_drop(w->timers, ns);
+}
+
+static inline const uint8_t *
+key_at(const struct session *t, const struct firing *f)
+{
+	return f->nkey != 0 ? t->keys.p + f->key : NULL;
 }
 
 static int
 firing_order(const void *a, const void *b, void *cookie)
 {
 	const struct firing *x = a, *y = b;
-	struct state_key p, q;
+	const struct session *t = cookie;
+	uint32_t n = x->nkey < y->nkey ? x->nkey : y->nkey;
 	int c;
 
 	if (x->end != y->end)
 		return x->end < y->end ? -1 : 1;
 	if (x->start != y->start)
 		return x->start < y->start ? -1 : 1;
-	p = state_key_of(cookie, x->v);
-	q = state_key_of(cookie, y->v);
-	if (p.hash != q.hash)
-		return p.hash < q.hash ? -1 : 1;
-	c = memcmp(p.p, q.p, p.n < q.n ? p.n : q.n);
-	return c != 0 ? c : p.n < q.n ? -1 : p.n > q.n;
+	if (x->hash != y->hash)
+		return x->hash < y->hash ? -1 : 1;
+	c = n != 0 ? memcmp(key_at(t, x), key_at(t, y), n) : 0;
+	return c != 0 ? c : x->nkey < y->nkey ? -1 : x->nkey > y->nkey;
 }
 
+/* In the order of the firing.  Two timers of a key may have found the same early result. */
 static void
-release(struct win *w, struct keyed *v)
+sort_due(struct session *t)
 {
-	if (v->refs == 0 && v->n == 0)
-		state_drop(w->map, 0, v);
+	size_t n = 0;
+
+	if (t->ndue < 2)
+		return;
+	qsort_r(t->due, t->ndue, sizeof(*t->due), firing_order, t);
+	for (size_t i = 1; i < t->ndue; i++) {
+		if (firing_order(&t->due[n], &t->due[i], t) != 0)
+			t->due[++n] = t->due[i];
+	}
+	t->ndue = n + 1;
 }
 
-/* Take everything that is due at w->wm off the heap. */
-static int
-gather(struct win *w)
-{
-	struct session *t = w->session;
-	int64_t at;
-	size_t later = 0, cap = 0;
-	struct keyed **again = NULL, **p;
-	bool valid;
-	int rc = 0;
-
-	t->ndue = t->idue = 0;
-	while (t->n > 0 && t->heap[0].at <= w->wm && rc == 0) {
-		struct keyed *v = timer_pop(t, &valid);
-
-		if (!valid) {
-			release(w, v);
-			continue;
-		}
-		if (later == cap) {
-			cap = cap != 0 ? 2 * cap : 64;
-			if ((p = realloc(again, cap * sizeof(*p))) == NULL) {
-				free(again);
-				return ferr(FERR_NOMEM, "out of memory");
-			}
-			again = p;
-		}
-		again[later++] = v;
-		v->refs++; /* stays until it has been looked at below */
-		rc = key_fire(w, v);
-	}
-	t->early_at = w->wm;
-	for (size_t i = 0; i < later && rc == 0; i++) {
-		again[i]->refs--;
-		if ((at = key_due(w, again[i])) != WIN_NEVER)
-			rc = timer_set(t, at, again[i]);
-		else
-			release(w, again[i]);
-	}
-	free(again);
-	if (rc == 0 && t->ndue > 1)
-		qsort_r(t->due, t->ndue, sizeof(*t->due), firing_order, w->map);
-	return rc;
-}
-
-/* Firings have windows of their own, so the cursor holds one at a time. */
+/*
+ * Gather what is due.  Results go out by window end, so it is enough to go on to the next namespace
+ * of timers, and what is gathered stays small; early results do not come by their window's end.
+ */
 static int
 session_next(struct win *w, struct op *op)
 {
 	struct session *t = w->session;
-	struct win_cursor *c = &w->cur;
-	const struct firing *f;
+	int64_t ns, next, clock;
 	int rc;
 
 	(void)op;
-	if (t->idue == t->ndue) {
-		if ((rc = gather(w)) != 0 || t->ndue == 0)
+	while ((t->ndue == 0 || w->spec.early != 0) && state_ns_next(w->timers, INT64_MIN, &ns) &&
+	       ns <= w->wm) {
+		clock = w->wm;
+		if (w->spec.early == 0 && state_ns_next(w->timers, ns + 1, &next) && next <= clock)
+			clock = next - 1;
+		if ((rc = look(w, ns, clock)) != 0)
 			return rc;
 	}
-	f = &t->due[t->idue];
-	if (c->cap == 0) {
-		if ((c->v = malloc(sizeof(*c->v))) == NULL)
-			return ferr(FERR_NOMEM, "out of memory");
-		c->cap = 1;
+	t->early_at = w->wm;
+	sort_due(t);
+	return t->ndue > 0;
+}
+
+/* The block of a session that is still there. */
+static const void *
+find_block(struct win *w, const struct firing *f, const struct state_key *k)
+{
+	struct keyed *v = state_find(w->map, 0, k);
+
+	for (uint32_t i = 0; v != NULL && i < v->n; i++) {
+		if (sess_at(w, v, i)->start == f->start)
+			return block_of(sess_at(w, v, i));
 	}
-	c->map = w->map;
-	c->v[0] = f->v;
-	c->n = 1;
-	c->at = f->block;
-	c->start = f->start;
-	c->end = f->end;
+	return NULL;
+}
+
+static int
+session_result(struct win *w, struct win_result *r)
+{
+	struct session *t = w->session;
+	const struct firing *f;
+
+	if (t->idue == t->ndue)
+		return 0;
+	f = &t->due[t->idue++];
+	r->key = (struct state_key){ f->hash, key_at(t, f), f->nkey };
+	r->block = f->own ? t->blocks.p + f->block : find_block(w, f, &r->key);
+	if (r->block == NULL)
+		return state_error(w->state) != 0
+			   ? state_error(w->state)
+			   : ferr(FERR_CORRUPT, "a session that is due is not in state");
+	r->start = f->start;
+	r->end = f->end;
+	r->time = f->end - 1;
 	return 1;
 }
 
-static void
+static int
 session_done(struct win *w)
 {
-	struct session *t = w->session;
-	struct firing *f = &t->due[t->idue++];
-
-	f->v->refs--;
-	if (f->own)
-		free_block(w, f->block);
-	release(w, f->v);
+	due_clear(w);
+	return 0;
 }
 
 static int64_t
 session_due(struct win *w)
 {
-	return w->session->n == 0 ? WIN_NEVER : w->session->heap[0].at + 1;
+	int64_t ns;
+
+	return state_ns_next(w->timers, INT64_MIN, &ns) ? ns + 1 : WIN_NEVER;
 }
 
 const struct win_kind_ops win_session_ops = {
 	.add = session_add,
 	.next = session_next,
+	.result = session_result,
 	.done = session_done,
 	.due = session_due,
 	.open = session_open,
+	.restored = session_restored,
 	.close = session_close,
 };

@@ -13,7 +13,7 @@
 /* ---- making one ---- */
 
 int
-win_new(struct win **out, const struct win_spec *spec, const struct op_conf *conf)
+win_new(struct win **out, const struct win_spec *spec)
 {
 	static const struct win_kind_ops *const ops[] = {
 		NULL,	       &win_pane_ops,  &win_pane_ops,	&win_session_ops,
@@ -26,7 +26,6 @@ win_new(struct win **out, const struct win_spec *spec, const struct op_conf *con
 		return ferr(FERR_NOMEM, "out of memory");
 	w->spec = *spec;
 	w->ops = ops[spec->kind];
-	w->mem = conf->mem;
 	w->wm = WM_MIN;
 	w->fired_end = w->early_at = w->early_ns = ROW_NOTIME;
 	w->empty_hash = key_hash(NULL, 0);
@@ -42,12 +41,18 @@ win_new(struct win **out, const struct win_spec *spec, const struct op_conf *con
 		rc = ferr_prefix(rc, "--top");
 	if (rc == 0 && spec->tz != NULL)
 		rc = zone_load(&w->tz, spec->tz);
+	if (rc == 0)
+		rc = win_sign(w);
+	if (rc == 0) {
+		w->asize = aggs_size(w->aggs);
+		w->plain = aggs_plain(w->aggs);
+		if ((w->scratch = calloc(1, w->asize)) == NULL)
+			rc = ferr(FERR_NOMEM, "out of memory");
+	}
 	if (rc != 0) {
 		win_free(w);
 		return rc;
 	}
-	w->asize = aggs_size(w->aggs);
-	w->plain = aggs_plain(w->aggs);
 	*out = w;
 	return 0;
 }
@@ -59,9 +64,11 @@ win_free(struct win *w)
 		return;
 	if (w->ops->close != NULL)
 		w->ops->close(w);
-	state_free(w->state);
+	state_walk_end(&w->cur.walk); /* of a run that was cut off */
 	win_top_fini(w);
-	free(w->cur.v);
+	free(w->ahead.wm);
+	free(w->scratch);
+	free(w->signature);
 	buf_fini(&w->key);
 	expr_free(w->having);
 	expr_free(w->top);
@@ -74,115 +81,13 @@ int
 win_start(void *self, struct op *op)
 {
 	struct win *w = self;
+	int rc;
 
+	if ((w->state = op_state(op)) == NULL)
+		return FERR_NOMEM;
+	if ((rc = w->ops->open(w)) != 0 || (rc = win_progress_open(w, op)) != 0)
+		return rc;
 	return w->spec.late != NULL ? op_side_open(op, &w->late, w->spec.late) : 0;
-}
-
-/* ---- blocks in state ---- */
-
-static void
-block_fini(void *cookie, void *value)
-{
-	struct win_map_head *h = cookie;
-
-	aggs_fini(h->w->aggs, (uint8_t *)value + h->head);
-}
-
-static int
-block_encode(void *cookie, const void *value, struct buf *out)
-{
-	struct win_map_head *h = cookie;
-	int rc = buf_put(out, value, h->head);
-
-	return rc != 0 ? rc : aggs_encode(h->w->aggs, (const uint8_t *)value + h->head, out);
-}
-
-static int
-block_decode(void *cookie, void *value, const uint8_t *p, size_t n)
-{
-	struct win_map_head *h = cookie;
-
-	if (n < h->head)
-		return ferr(FERR_CORRUPT, "a value in state is too short");
-	memcpy(value, p, h->head);
-	return aggs_decode(h->w->aggs, (uint8_t *)value + h->head, p + h->head, n - h->head);
-}
-
-static size_t
-block_memory(void *cookie, const void *value)
-{
-	struct win_map_head *h = cookie;
-
-	return aggs_memory(h->w->aggs, (const uint8_t *)value + h->head);
-}
-
-int
-win_map_open(struct win *w, struct state_map **out, const char *name, size_t head)
-{
-	struct win_map_head *h = &w->heads[w->nheads++];
-	struct state_type t = { .name = name,
-				.size = (uint32_t)(head + w->asize),
-				.version = 1,
-				.cookie = h,
-				.encode = block_encode,
-				.decode = block_decode };
-
-	*h = (struct win_map_head){ w, head };
-	if (!w->plain) {
-		t.fini = block_fini;
-		t.memory = block_memory;
-	}
-	return state_map_open(w->state, out, &t);
-}
-
-/* After a change of a block that owned `before` bytes. */
-static int
-account(struct win *w, const void *block, size_t before, int rc)
-{
-	int over = state_account(w->state, (int64_t)aggs_memory(w->aggs, block) - (int64_t)before);
-
-	return rc != 0 ? rc : over;
-}
-
-int
-win_block_add(struct win *w, void *block)
-{
-	size_t before;
-
-	if (w->plain)
-		return aggs_add(w->aggs, block);
-	before = aggs_memory(w->aggs, block);
-	return account(w, block, before, aggs_add(w->aggs, block));
-}
-
-int
-win_block_merge(struct win *w, void *into, const void *from)
-{
-	size_t before;
-
-	if (w->plain)
-		return aggs_merge(w->aggs, into, from);
-	before = aggs_memory(w->aggs, into);
-	return account(w, into, before, aggs_merge(w->aggs, into, from));
-}
-
-int
-win_block_unmerge(struct win *w, void *block, const void *other)
-{
-	size_t before;
-
-	if (w->plain)
-		return aggs_unmerge(w->aggs, block, other);
-	before = aggs_memory(w->aggs, block);
-	return account(w, block, before, aggs_unmerge(w->aggs, block, other));
-}
-
-void
-win_block_clear(struct win *w, void *block)
-{
-	if (!w->plain)
-		state_account(w->state, -(int64_t)aggs_memory(w->aggs, block));
-	aggs_fini(w->aggs, block);
 }
 
 /* ---- schemas ---- */
@@ -247,6 +152,18 @@ result_schema(struct win *w, struct op *op, const struct schema *in)
 	return rc;
 }
 
+/* Is the input still keyed as results are? */
+static bool
+same_key(const struct win *w, const struct op *op, const struct schema *in)
+{
+	const struct schema *out = op_out_schema(op);
+	bool same = in->nkey == w->nkey;
+
+	for (unsigned i = 0; i < in->nkey && same; i++)
+		same = strcmp(in->f[in->key[i]].name, out->f[i].name) == 0;
+	return same;
+}
+
 int
 win_on_schema(void *self, struct op *op)
 {
@@ -258,16 +175,17 @@ win_on_schema(void *self, struct op *op)
 		return ferr(FERR_NOTYET, "aggregates over a changing stream are not yet there");
 	if ((rc = aggs_bind(w->aggs, in)) != 0)
 		return rc;
-	if (w->state == NULL) {
+	if (!w->bound) {
 		w->nkey = in->nkey;
-		if ((rc = state_new(&w->state, in->groups, w->mem)) != 0 ||
-		    (rc = w->ops->open(w)) != 0)
+		if ((rc = result_schema(w, op, in)) != 0)
 			return rc;
-		return result_schema(w, op, in);
+		w->bound = true;
+		return w->spec.proc ? win_wake(w, op) : 0; /* what a restore has found overdue */
 	}
-	if (in->nkey != w->nkey)
-		return ferr(FERR_CORRUPT, "the key changed in mid-stream");
-	return 0;
+	return same_key(w, op, in)
+		   ? 0
+		   : ferr(FERR_CORRUPT, "the key changed in mid-stream, or since the state was "
+					"written");
 }
 
 /* ---- results ---- */
@@ -413,6 +331,9 @@ take_row(struct win *w, struct op *op, struct expr_ctx *ctx, const uint8_t *row,
 		k.n = (uint32_t)w->key.n;
 		k.hash = (row[7] & ROW_KEYED) != 0 ? row_hash(row) : key_hash(k.p, k.n);
 	}
+	w->row_wm = w->wm;
+	if (w->ahead.wm != NULL && win_ahead_of(w, &k) > w->wm)
+		w->row_wm = win_ahead_of(w, &k);
 	return w->ops->add(w, op, row, ts, &k);
 }
 
@@ -475,57 +396,59 @@ win_on_rows(void *self, struct op *op, uint8_t **p, uint8_t *end)
 static int
 emit_cursor(struct win *w, struct op *op, bool all)
 {
-	struct win_cursor *c = &w->cur;
-	int64_t time = w->fields ? c->end - 1 : ROW_NOTIME;
+	struct win_result r;
 	int rc;
 
-	for (; c->i < c->n; c->i++) {
-		struct state_key k = state_key_of(c->map, c->v[c->i]);
-		const uint8_t *v = c->v[c->i];
-
-		if (!all && (c->i & 15) == 15 && op_full(op))
+	for (;;) {
+		if (!all && (w->nresults & 15) == 15 && op_full(op))
 			return FERR_AGAIN;
-		if (!w->fields)
-			memcpy(&time, v, sizeof(time)); /* global: the greatest time stands first */
-		if ((rc = win_fire(w, op, &k, c->at != NULL ? c->at : v + c->block, c->start,
-				   c->end, time)) != 0)
-			return rc;
+		if ((rc = w->ops->result(w, &r)) != 1)
+			break;
+		w->nresults++;
+		if ((rc = win_fire(w, op, &r.key, r.block, r.start, r.end, r.time)) != 0)
+			break;
 	}
-	return w->spec.top_n != 0 ? win_top_flush(w, op) : 0;
+	state_walk_end(&w->cur.walk);
+	return rc == 0 && w->spec.top_n != 0 ? win_top_flush(w, op) : rc;
 }
 
 int
 win_fire_now(struct win *w, struct op *op)
 {
-	w->cur.i = 0;
 	if (w->spec.top_n != 0)
 		win_top_begin(w);
 	return emit_cursor(w, op, true);
 }
 
-/* Emit everything that is due at w->wm; FERR_AGAIN when the output is full. */
 int
-win_resume(void *self, struct op *op)
+win_fire_due(struct win *w, struct op *op, bool all)
 {
-	struct win *w = self;
 	int rc;
 
-	if (w->state == NULL)
-		return 0;
 	for (;;) {
 		if (!w->cur.active) {
 			if ((rc = w->ops->next(w, op)) != 1)
-				return rc;
+				return rc != 0 ? rc : win_caught_up(w);
+			if (!w->bound) /* restored, and the runtime has not told the schema again */
+				return ferr(FERR_CORRUPT,
+					    "windows of the restored state are due before their "
+					    "schema is known");
 			w->cur.active = true;
-			w->cur.i = 0;
 			if (w->spec.top_n != 0)
 				win_top_begin(w);
 		}
-		if ((rc = emit_cursor(w, op, false)) != 0)
+		if ((rc = emit_cursor(w, op, all)) != 0)
 			return rc;
 		w->cur.active = false;
-		w->ops->done(w);
+		if ((rc = w->ops->done(w)) != 0)
+			return rc;
 	}
+}
+
+int
+win_resume(void *self, struct op *op)
+{
+	return win_fire_due(self, op, false);
 }
 
 int
@@ -534,6 +457,8 @@ win_on_watermark(void *self, struct op *op, int64_t wm)
 	struct win *w = self;
 
 	if (w->spec.proc) /* pending windows of processing time are dropped at the end (C14) */
+		return 0;
+	if (wm <= w->wm) /* as restored */
 		return 0;
 	if (wm == WM_MAX) /* the end of input ages nothing */
 		w->wm_before_end = w->wm;
@@ -545,7 +470,7 @@ win_on_watermark(void *self, struct op *op, int64_t wm)
 int
 win_wake(struct win *w, struct op *op)
 {
-	int64_t due = w->ops->due != NULL && w->state != NULL ? w->ops->due(w) : WIN_NEVER;
+	int64_t due = w->ops->due != NULL && w->bound ? w->ops->due(w) : WIN_NEVER;
 
 	if (due != WIN_NEVER)
 		op_wake_at(op, fio_mono_ns() + (due - fio_wall_ms() + 1) * 1000000);
@@ -584,7 +509,7 @@ win_on_end(void *self, struct op *op)
 		op_say(op, "%" PRIu64 " late records dropped", w->nlate);
 	else if (w->nlate > 0)
 		op_say(op, "%" PRIu64 " late records written to %s", w->nlate, w->spec.late);
-	if (w->nrows > 0)
+	if (w->nrows > 0 && w->bound)
 		warn_unseen(w, op);
 	return 0;
 }

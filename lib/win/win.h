@@ -47,7 +47,7 @@ extern const struct opt win_options[]; /* conf: struct win_spec */
 int win_parse_kind(struct win_spec *s, int argc, char **argv);
 
 struct win;
-int win_new(struct win **out, const struct win_spec *spec, const struct op_conf *conf);
+int win_new(struct win **out, const struct win_spec *spec);
 void win_free(struct win *w);
 
 /* Callbacks for struct op_class; self is a struct win. */
@@ -58,5 +58,11 @@ int win_on_watermark(void *self, struct op *op, int64_t wm);
 int win_on_tick(void *self, struct op *op);
 int win_resume(void *self, struct op *op);
 int win_on_end(void *self, struct op *op);
+int win_on_barrier(void *self, struct op *op, const struct barrier *b);
+int win_on_restored(void *self, struct op *op, uint64_t *equal);
+void win_describe(void *self, struct op_facts *f);
+/* Kind, sizes, options that give state its meaning, aggregates: `slide 10m/1m tz Europe/Berlin
+ * n=count()`. */
+const char *win_signature(void *self);
 
 #endif

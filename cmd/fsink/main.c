@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/unit.h"
+#include "conn/lane_file.h"
 #include "conn/parts.h"
 #include "fio/fio.h"
 
@@ -11,7 +12,9 @@
 struct sink_spec {
 	const char *uri;
 	enum fmt_kind format;
-	bool exactly, rolled;
+	bool supervised;       /* by fcoord, or asked by its planner */
+	bool exactly, atleast; /* what --guarantee asks for, if it is given */
+	bool rolled, roll_epoch, visible_roll;
 	int64_t roll_ms, roll_bytes;
 	const char *partition_by;
 };
@@ -26,7 +29,10 @@ set_format(void *c, const char *a)
 static int
 set_guarantee(void *c, const char *a)
 {
-	((struct sink_spec *)c)->exactly = strcmp(a, "exactly") == 0;
+	struct sink_spec *s = c;
+
+	s->exactly = strcmp(a, "exactly") == 0;
+	s->atleast = !s->exactly;
 	return 0;
 }
 
@@ -48,11 +54,12 @@ set_roll(void *c, const char *a)
 	uint64_t bytes;
 	int rc = 0;
 
-	if (strcmp(a, "epoch") == 0)
-		return ferr(FERR_NOTYET, "epoch needs checkpoints, which are not yet there");
+	s->rolled = true;
 	s->roll_ms = ROLL_LONGEST;
 	s->roll_bytes = INT64_MAX;
-	for (s->rolled = true; rc == 0; a++) {
+	if ((s->roll_epoch = strcmp(a, "epoch") == 0))
+		return 0;
+	for (; rc == 0; a++) {
 		size_t n = strcspn(a, ",");
 
 		if (n == 0 || n >= sizeof(part))
@@ -80,8 +87,7 @@ set_roll(void *c, const char *a)
 static int
 set_visible(void *c, const char *a)
 {
-	(void)c; /* without epochs a part is always hidden until it is rolled */
-	(void)a;
+	((struct sink_spec *)c)->visible_roll = strcmp(a, "roll") == 0;
 	return 0;
 }
 
@@ -192,9 +198,12 @@ check(const struct sink_spec *s)
 	if (colon != NULL)
 		return ferr(FERR_USAGE, "'%.*s://' is not a kind of sink", (int)(colon - s->uri),
 			    s->uri);
-	if (s->exactly)
-		return ferr(FERR_NOTYET,
-			    "--guarantee exactly needs FSTATE or fcoord, which are not yet there");
+	if (s->exactly && !s->supervised)
+		return ferr(FERR_NOTYET, "--guarantee exactly needs fcoord; in a plain shell it is "
+					 "not yet there");
+	if (s->roll_epoch && !s->supervised)
+		return ferr(FERR_NOTYET, "--roll epoch needs fcoord; in a plain shell there are no "
+					 "epochs yet");
 	if (!dir && (s->rolled || s->partition_by != NULL))
 		return ferr(FERR_USAGE,
 			    "--roll and --partition-by go with a directory; write it as %s/",
@@ -202,39 +211,19 @@ check(const struct sink_spec *s)
 	return 0;
 }
 
-#define HEADER_MAX 65536
-
-/* What stands in the file that is appended to: it must end with a whole line; a header is kept in
- * *b, to be compared with ours. */
+/* A file that is appended to may have a header, which is kept in *b to be compared with ours. */
 static int
 look_before(const char *path, const struct stat *st, struct op_conf *conf, struct buf *b)
 {
-	int fd = fio_open(path, O_RDONLY, 0), rc = 0;
-	ssize_t n = 0;
-	uint8_t last = '\n', *nl;
+	int fd = fio_open(path, O_RDONLY, 0), rc;
 
-	if (fd == -1 || buf_room(b, HEADER_MAX) != 0 ||
-	    fio_pread(fd, &last, 1, st->st_size - 1) == -1 ||
-	    (n = fio_pread(fd, b->p, HEADER_MAX - 1, 0)) == -1)
-		rc = ferr_sys(FERR_USAGE, "cannot read %s", path);
-	if (fd != -1)
-		fio_close(fd);
-	if (rc != 0)
-		return rc;
-	if (conf->out == FMT_FRAMES)
-		return ferr(FERR_USAGE,
-			    "%s has frames or text already; frames need a file of their own", path);
-	if (last != '\n')
-		return ferr(FERR_USAGE,
-			    "%s ends in the middle of a line; complete or cut that line first",
-			    path);
-	if (conf->out != FMT_CSV && conf->out != FMT_TSV)
-		return 0;
-	if ((nl = memchr(b->p, '\n', (size_t)n)) == NULL)
-		return ferr(FERR_USAGE, "%s does not begin with a header", path);
-	nl[1] = '\0';
-	conf->has_header = (const char *)b->p;
-	return 0;
+	if (fd == -1)
+		return ferr_sys(FERR_USAGE, "cannot read %s", path);
+	rc = lane_file_look(fd, path, st, conf->out, b);
+	fio_close(fd);
+	if (rc == 0 && b->n > 0 && (conf->has_header = buf_cstr(b)) == NULL)
+		rc = FERR_NOMEM;
+	return rc;
 }
 
 static int
@@ -261,6 +250,24 @@ sink_file(struct op_main *m, struct op_conf *conf, const char *path)
 	return rc;
 }
 
+/* Under fcoord: FILE, or stdout (path NULL). */
+static int
+sink_lane(struct op_main *m, const struct sink_spec *s, const char *path)
+{
+	struct lane_file_conf conf = { .path = path,
+					.format = s->format,
+					.atleast = s->atleast,
+					.exactly = s->exactly };
+	struct lane_file *f;
+	int rc;
+
+	if ((rc = lane_file_new(&f, &conf)) != 0)
+		return rc;
+	rc = op_main_run(m, &lane_file_class, f, &OP_STDIN);
+	lane_file_free(f);
+	return rc;
+}
+
 static int
 sink_dir(struct op_main *m, const struct sink_spec *s)
 {
@@ -268,6 +275,9 @@ sink_dir(struct op_main *m, const struct sink_spec *s)
 				   .format = s->format,
 				   .roll_ms = s->roll_ms,
 				   .roll_bytes = s->roll_bytes,
+				   .roll_epoch = s->roll_epoch,
+				   .visible_roll = s->visible_roll,
+				   .atleast = s->atleast,
 				   .partition_by = s->partition_by };
 	struct parts *p;
 	int rc;
@@ -279,6 +289,23 @@ sink_dir(struct op_main *m, const struct sink_spec *s)
 	return rc;
 }
 
+static int
+sink(struct op_main *m, struct op_conf *conf, const struct sink_spec *s)
+{
+	bool out = strcmp(s->uri, "-") == 0;
+
+	conf->out = s->format;
+	if (conf->verbose && !s->supervised)
+		fprintf(stderr, "fsink: guarantee: at-least-once (no state)\n");
+	if (strcmp(s->uri, "null:") == 0)
+		return op_main_run(m, &null_class, NULL, s->supervised ? &OP_STDIN : &OP_STDIO);
+	if (s->uri[strlen(s->uri) - 1] == '/')
+		return sink_dir(m, s);
+	if (s->supervised)
+		return sink_lane(m, s, out ? NULL : s->uri);
+	return out ? op_main_run(m, &print_class, NULL, &OP_STDIO) : sink_file(m, conf, s->uri);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -288,6 +315,7 @@ main(int argc, char **argv)
 	struct op_main m;
 	int rc;
 
+	s.supervised = op_describing() || fio_env("FJORD_CTL") != NULL;
 	rc = op_main_begin(&m, &cmd, tables, 2, &conf, argc, argv);
 	if (rc == 0 && m.argc != 2)
 		rc = ferr(FERR_USAGE, m.argc < 2
@@ -297,18 +325,7 @@ main(int argc, char **argv)
 		s.uri = m.argv[1];
 		rc = check(&s);
 	}
-	if (rc == 0) {
-		conf.out = s.format;
-		if (conf.verbose)
-			fprintf(stderr, "fsink: guarantee: at-least-once (no state)\n");
-		if (strcmp(s.uri, "-") == 0)
-			rc = op_main_run(&m, &print_class, NULL, &OP_STDIO);
-		else if (strcmp(s.uri, "null:") == 0)
-			rc = op_main_run(&m, &null_class, NULL, &OP_STDIN);
-		else if (s.uri[strlen(s.uri) - 1] == '/')
-			rc = sink_dir(&m, &s);
-		else
-			rc = sink_file(&m, &conf, s.uri);
-	}
+	if (rc == 0)
+		rc = sink(&m, &conf, &s);
 	return op_main_end(&m, rc);
 }

@@ -3,8 +3,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdlib.h>
 
+#include "base/hash.h"
 #include "conn/unpack.h"
 #include "fio/fio.h"
 
@@ -16,9 +18,14 @@ struct file {
 	bool live, sock;
 	bool ask; /* a read could wait */
 	bool sniffed;
+	bool sought; /* reads are at `taken`, not at the descriptor's place */
+	uint64_t taken;
 	struct unpack *unpack;
 	struct buf raw; /* packed bytes; before sniffing the first bytes of any file */
 	size_t at;
+	uint8_t head[FILE_HEAD]; /* the first unpacked bytes */
+	uint32_t nhead;
+	uint64_t pos; /* unpacked bytes that have gone out */
 };
 
 int
@@ -84,10 +91,14 @@ read_raw(struct file *f, struct buf *b)
 		return FERR_NOMEM;
 	if (f->ask && !fio_readable(f->fd))
 		return FERR_AGAIN;
-	k = f->sock ? fio_recv(f->fd, b->p + b->n, READ_SIZE)
-		    : fio_read(f->fd, b->p + b->n, READ_SIZE);
+	if (f->sought)
+		k = fio_pread(f->fd, b->p + b->n, READ_SIZE, (off_t)f->taken);
+	else
+		k = f->sock ? fio_recv(f->fd, b->p + b->n, READ_SIZE)
+			    : fio_read(f->fd, b->p + b->n, READ_SIZE);
 	if (k == -1)
 		return errno == EAGAIN ? FERR_AGAIN : ferr_sys(FERR_IO, "reading %s", f->name);
+	f->taken += (uint64_t)k;
 	b->n += (size_t)k;
 	return k;
 }
@@ -140,8 +151,8 @@ read_packed(struct file *f, struct buf *b)
 	}
 }
 
-ssize_t
-file_read(struct file *f, struct buf *b)
+static ssize_t
+read_some(struct file *f, struct buf *b)
 {
 	ssize_t k;
 
@@ -158,6 +169,106 @@ file_read(struct file *f, struct buf *b)
 		return k;
 	}
 	return read_raw(f, b);
+}
+
+/* n bytes go out: those of the head are kept. */
+static void
+note_head(struct file *f, const uint8_t *p, size_t n)
+{
+	size_t from, k;
+
+	if (f->nhead == FILE_HEAD || f->pos > f->nhead || f->pos + n <= f->nhead)
+		return;
+	from = f->nhead - (size_t)f->pos;
+	k = n - from < FILE_HEAD - f->nhead ? n - from : FILE_HEAD - f->nhead;
+	memcpy(f->head + f->nhead, p + from, k);
+	f->nhead += (uint32_t)k;
+}
+
+ssize_t
+file_read(struct file *f, struct buf *b)
+{
+	ssize_t k = read_some(f, b);
+
+	if (k > 0) {
+		note_head(f, b->p + b->n - k, (size_t)k);
+		f->pos += (uint64_t)k;
+	}
+	return k;
+}
+
+int
+file_id(const struct file *f, struct file_id *id)
+{
+	struct stat st;
+
+	if (fio_fstat(f->fd, &st) == -1)
+		return ferr_sys(FERR_IO, "%s", f->name);
+	id->n = f->nhead;
+	id->hash = hash64(f->head, f->nhead);
+	id->ino = st.st_ino;
+	return 0;
+}
+
+/* Read on at byte `at` of a file that is not packed. */
+static void
+seek_to(struct file *f, uint64_t at)
+{
+	buf_fini(&f->raw);
+	f->at = 0;
+	f->sought = true;
+	f->taken = f->pos = at;
+}
+
+static int
+shorter(const struct file *f, uint64_t has, uint64_t offset)
+{
+	return ferr(FERR_LOST,
+		    "%s has %" PRIu64 " bytes, but the checkpoint had read %" PRIu64
+		    " of it: it was cut or replaced",
+		    f->name, has, offset);
+}
+
+int
+file_resume(struct file *f, const struct file_id *id, uint64_t offset, struct buf *b)
+{
+	uint64_t at = 0; /* offset of b->p[0] */
+	size_t drop;
+	ssize_t k = 1;
+	struct stat st;
+
+	while (b->n < id->n && (k = file_read(f, b)) > 0)
+		;
+	if (k < 0)
+		return (int)k;
+	if (b->n < id->n || (id->n > 0 && hash64(b->p, id->n) != id->hash))
+		return ferr(FERR_LOST,
+			    "%s is not the file that the checkpoint read: it begins differently",
+			    f->name);
+	if (offset > 0 && f->unpack == NULL) {
+		if (fio_fstat(f->fd, &st) == -1)
+			return ferr_sys(FERR_IO, "%s", f->name);
+		if ((uint64_t)st.st_size < offset)
+			return shorter(f, (uint64_t)st.st_size, offset);
+		seek_to(f, offset);
+		b->n = 0;
+		return 0;
+	}
+	for (;;) {
+		drop = b->n < offset - at ? b->n : (size_t)(offset - at);
+		buf_shift(b, drop);
+		at += drop;
+		if (at == offset)
+			return 0;
+		if ((k = file_read(f, b)) <= 0)
+			return k < 0 ? (int)k : shorter(f, at, offset);
+	}
+}
+
+uint64_t
+file_taken(const struct file *f)
+{
+	return f->taken;
 }
 
 int

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "conn/paths.h"
 #include "fio/fio.h"
 
 #define HEAD 1024
@@ -81,54 +82,227 @@ is_copy(const struct follow *f, const char *path, uint64_t pos, bool *more)
 	return same && k == 0 && total >= pos;
 }
 
-/* Find the copy that was made of the file before it was truncated: its path in f->copy. */
+/* Call fn with each sibling of path (log.1, log-20240101.gz) until it returns other than 0. */
 static int
-find_copy(struct follow *f, uint64_t pos, bool *found, bool *more)
+each_sibling(const char *path, int (*fn)(void *cookie, const char *sibling), void *cookie)
 {
-	const char *slash = strrchr(f->path, '/'), *base = slash != NULL ? slash + 1 : f->path;
+	const char *slash = strrchr(path, '/'), *base = slash != NULL ? slash + 1 : path;
 	size_t n = strlen(base);
-	struct buf dir = BUF_INIT;
+	struct buf name = BUF_INIT;
 	struct dirent *e;
 	DIR *d = NULL;
+	size_t dir;
 	int rc;
 
-	*found = *more = false;
-	if ((rc = buf_put(&dir, f->path, (size_t)(base - f->path))) != 0 ||
-	    (rc = buf_puts(&dir, "./")) != 0 || buf_cstr(&dir) == NULL)
+	if ((rc = buf_put(&name, path, (size_t)(base - path))) != 0 ||
+	    (rc = buf_puts(&name, "./")) != 0 || buf_cstr(&name) == NULL)
 		goto out;
-	if ((d = fio_opendir((const char *)dir.p)) == NULL)
+	dir = name.n;
+	if ((d = fio_opendir((const char *)name.p)) == NULL)
 		goto out;
-	while (!*found && (e = fio_readdir(d)) != NULL) {
+	while (rc == 0 && (e = fio_readdir(d)) != NULL) {
 		if (strncmp(e->d_name, base, n) != 0 ||
 		    (e->d_name[n] != '.' && e->d_name[n] != '-'))
 			continue;
-		f->copy.n = 0;
-		if ((rc = buf_printf(&f->copy, "%s%s", (const char *)dir.p, e->d_name)) != 0)
-			break;
-		*found = is_copy(f, buf_cstr(&f->copy), pos, more);
+		name.n = dir;
+		if ((rc = buf_puts(&name, e->d_name)) == 0)
+			rc =
+			    buf_cstr(&name) != NULL ? fn(cookie, (const char *)name.p) : FERR_NOMEM;
 	}
 out:
 	if (d != NULL)
 		fio_closedir(d);
-	buf_fini(&dir);
+	buf_fini(&name);
 	return rc;
+}
+
+struct copy_search {
+	struct follow *f;
+	uint64_t pos;
+	bool more;
+};
+
+static int
+try_copy(void *cookie, const char *path)
+{
+	struct copy_search *s = cookie;
+
+	if (!is_copy(s->f, path, s->pos, &s->more))
+		return 0;
+	s->f->copy.n = 0;
+	return buf_puts(&s->f->copy, path) == 0 && buf_cstr(&s->f->copy) != NULL ? 1 : FERR_NOMEM;
 }
 
 /* The file is shorter than what has been read of it. */
 static int
 truncated(struct follow *f, uint64_t pos, uint64_t size)
 {
-	bool found, more;
-	int rc = find_copy(f, pos, &found, &more);
+	struct copy_search s = { f, pos, false };
+	int rc = each_sibling(f->path, try_copy, &s);
 
-	if (rc != 0)
+	if (rc < 0)
 		return rc;
-	if (found)
-		return more ? FOLLOW_COPY : FOLLOW_NEXT;
+	if (rc == 1)
+		return s.more ? FOLLOW_COPY : FOLLOW_NEXT;
 	return ferr(FERR_LOST,
 		    "%s was truncated to %" PRIu64 " bytes; what stood behind byte %" PRIu64
 		    " and was not read yet is lost: no copy with the same beginning lies beside it",
 		    f->path, size, pos);
+}
+
+/* ---- after a restart ---- */
+
+enum rank { NO_RANK, ALIKE, SAME }; /* begins like it and is long enough; has its inode as well */
+
+struct search {
+	const char *path;
+	const struct file_id *id;
+	uint64_t pos;
+	struct follow_found *best;
+	enum rank rank;
+	struct buf name; /* of the best */
+	struct timespec written;
+};
+
+static void
+take_candidate(struct search *s, enum rank rank, bool beside, struct file *file, struct buf *ahead,
+	       const struct stat *st)
+{
+	file_close(s->best->file);
+	buf_fini(&s->best->ahead);
+	s->best->file = file;
+	s->best->ahead = *ahead;
+	s->best->copy = beside && (rank != SAME || file_packed(file));
+	s->rank = rank;
+	s->written = st->st_mtim;
+}
+
+/* Is this the file?  1 when there can be no better one. */
+static int
+try_file(void *cookie, const char *path)
+{
+	struct search *s = cookie;
+	struct buf ahead = BUF_INIT;
+	struct file *file = NULL;
+	enum rank rank;
+	struct stat st;
+	int rc;
+
+	if (file_open(&file, path) != 0)
+		return 0;
+	if (file_live(file) || fio_fstat(file_fd(file), &st) != 0)
+		goto no;
+	rank = st.st_ino == s->id->ino ? SAME : ALIKE;
+	/* A file of which nothing was known is known by its inode alone, or it is what stands here.
+	 */
+	if (rank <= s->rank || (rank == ALIKE && s->id->n == 0 && path != s->path))
+		goto no;
+	if ((rc = file_resume(file, s->id, s->pos, &ahead)) == FERR_NOMEM)
+		goto fail;
+	if (rc != 0)
+		goto no;
+	s->name.n = 0;
+	if ((rc = buf_puts(&s->name, path)) != 0)
+		goto fail;
+	take_candidate(s, rank, path != s->path, file, &ahead, &st);
+	return rank == SAME;
+no:
+	rc = 0;
+fail:
+	file_close(file);
+	buf_fini(&ahead);
+	return rc;
+}
+
+/* By their last parts alone: siblings are named through "./". */
+static bool
+rotated(const struct search *s, const char *sibling)
+{
+	const char *slash = strrchr(s->path, '/');
+
+	return paths_rotated(strrchr(sibling, '/') + 1, slash != NULL ? slash + 1 : s->path);
+}
+
+static bool
+younger(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec != b->tv_sec ? a->tv_sec > b->tv_sec : a->tv_nsec > b->tv_nsec;
+}
+
+/* Was this one written after ours and rotated away since?  A packed copy of ours is none. */
+static int
+try_later(void *cookie, const char *path)
+{
+	struct search *s = cookie;
+	struct follow_found *out = s->best;
+	struct buf b = BUF_INIT;
+	struct file *file = NULL;
+	struct stat st;
+	char **grown;
+	bool ours;
+
+	if (!rotated(s, path) ||
+	    (s->name.n == strlen(path) && memcmp(s->name.p, path, s->name.n) == 0) ||
+	    fio_stat(path, &st) != 0 || !S_ISREG(st.st_mode) || !younger(&st.st_mtim, &s->written))
+		return 0;
+	ours = s->id->n > 0 && file_open(&file, path) == 0 && file_resume(file, s->id, 0, &b) == 0;
+	file_close(file);
+	buf_fini(&b);
+	if (ours)
+		return 0;
+	if ((grown = realloc(out->later, (out->nlater + 1) * sizeof(*grown))) == NULL)
+		return ferr(FERR_NOMEM, "out of memory");
+	out->later = grown;
+	if ((grown[out->nlater] = strdup(path)) == NULL)
+		return ferr(FERR_NOMEM, "out of memory");
+	out->nlater++;
+	return 0;
+}
+
+static int
+by_age(const void *a, const void *b)
+{
+	struct stat x, y;
+
+	if (fio_stat(*(char *const *)a, &x) != 0 || fio_stat(*(char *const *)b, &y) != 0)
+		return 0; /* gone: opening it says so */
+	return younger(&x.st_mtim, &y.st_mtim) - younger(&y.st_mtim, &x.st_mtim);
+}
+
+int
+follow_find(struct follow_found *out, const char *path, const struct file_id *id, uint64_t pos)
+{
+	struct search s = { .path = path, .id = id, .pos = pos, .best = out };
+	int rc;
+
+	*out = (struct follow_found){ 0 };
+	if ((rc = try_file(&s, path)) == 0)
+		rc = each_sibling(path, try_file, &s);
+	if (rc >= 0 && s.rank == NO_RANK)
+		rc = ferr(
+		    FERR_LOST,
+		    "%s: what stood behind byte %" PRIu64
+		    " is lost: the file that the checkpoint read is neither there nor beside it",
+		    path, pos);
+	if (rc >= 0 && (s.name.n != strlen(path) || memcmp(s.name.p, path, s.name.n) != 0)) {
+		if ((rc = each_sibling(path, try_later, &s)) == 0 && out->nlater > 1)
+			qsort(out->later, out->nlater, sizeof(*out->later), by_age);
+	}
+	buf_fini(&s.name);
+	if (rc < 0)
+		follow_found_fini(out);
+	return rc < 0 ? rc : 0;
+}
+
+void
+follow_found_fini(struct follow_found *f)
+{
+	file_close(f->file);
+	buf_fini(&f->ahead);
+	for (size_t i = 0; i < f->nlater; i++)
+		free(f->later[i]);
+	free(f->later);
+	*f = (struct follow_found){ 0 };
 }
 
 const char *

@@ -29,4 +29,18 @@ void follow_free(struct follow *f);
 int follow_check(struct follow *f, const struct file *file, uint64_t pos);
 const char *follow_copy(const struct follow *f);
 
+/*
+ * After a restart: the file that was read at `path` up to byte pos of its unpacked text is looked
+ * for there and among the siblings, and opened at pos.  FERR_LOST names the range that is gone.
+ */
+struct follow_found {
+	struct file *file;
+	struct buf ahead; /* what has been read behind pos already */
+	bool copy;	  /* beside it, and not the file itself: it ends where it ends */
+	char **later;	  /* siblings that were rotated away since and not read, the oldest first */
+	size_t nlater;
+};
+int follow_find(struct follow_found *out, const char *path, const struct file_id *id, uint64_t pos);
+void follow_found_fini(struct follow_found *f); /* what was not taken over: file, ahead, later */
+
 #endif

@@ -7,24 +7,20 @@
 #include <stdlib.h>
 #include <stdio.h>
 
+#include "conn/lane_parts.h"
+#include "conn/lane_rows.h"
+#include "coord/task.h"
 #include "expr/expr.h"
 #include "fio/fio.h"
 
-#define OPEN_MAX_PARTS 256
 #define WRITE_AT (64u << 10) /* bytes gathered before they are written */
 
 struct part {
 	char *sub; /* "name=value/" below dir, or "" */
 	int dirfd, fd;
-	char *hidden;	 /* name in dirfd; NULL: no part is open */
-	uint64_t number; /* of the next or the open part */
-	bool numbered;
-	struct buf b; /* not written yet */
-	struct fmt_writer *writer;
-	uint64_t seq; /* frames */
-	unsigned schema_n;
-	size_t frame_at;
-	uint32_t frame_rows;
+	char *hidden;	       /* name in dirfd; NULL: no part is open */
+	uint64_t number;       /* of the next or the open part */
+	struct part_rows rows; /* not written yet */
 	int64_t bytes;
 	int64_t since; /* when it was opened, monotonic ns */
 	int64_t used;  /* last row */
@@ -32,6 +28,9 @@ struct part {
 
 struct parts {
 	struct parts_conf conf;
+	struct lane_parts *lane; /* exactly-once: it has the parts, and none of what stands below */
+	char signature[32];
+	uint32_t subtask;
 	char run[17]; /* marks our hidden names */
 	struct expr *by;
 	char *by_name;
@@ -40,7 +39,6 @@ struct parts {
 	unsigned nopen;
 	struct part *last; /* the one written last */
 	struct buf sub;
-	struct hello hello;
 	uint64_t rows;
 };
 
@@ -57,7 +55,7 @@ parts_new(struct parts **out, const struct parts_conf *conf)
 	if (p == NULL)
 		return ferr(FERR_NOMEM, "out of memory");
 	p->conf = *conf;
-	hello_init(&p->hello);
+	snprintf(p->signature, sizeof(p->signature), "%s parts", fmt_name(conf->format));
 	if (fio_random(id, sizeof(id)) != 0)
 		rc = ferr_sys(FERR_IO, "no random numbers");
 	for (size_t i = 0; i < sizeof(id); i++)
@@ -100,16 +98,15 @@ parts_free(struct parts *p)
 		drop_hidden(t);
 		if (t->dirfd >= 0)
 			fio_close(t->dirfd);
-		fmt_writer_free(t->writer);
-		buf_fini(&t->b);
+		part_rows_fini(&t->rows);
 		free(t->sub);
 		free(t);
 	}
+	lane_parts_free(p->lane);
 	expr_free(p->by);
 	free(p->by_name);
 	free(p->v);
 	buf_fini(&p->sub);
-	hello_fini(&p->hello);
 	free(p);
 }
 
@@ -138,11 +135,15 @@ static int
 parts_start(void *self, struct op *op)
 {
 	struct parts *p = self;
+	const struct op_task *task = op_task(op);
 	struct stat st;
 	struct buf job = BUF_INIT;
 	int rc;
 
-	(void)op;
+	if (task != NULL && !p->conf.atleast)
+		return lane_parts_new(&p->lane, op, &p->conf);
+	if (task != NULL)
+		p->subtask = task->subtask;
 	if ((rc = make_dirs(p->conf.dir)) != 0)
 		return rc;
 	if ((rc = buf_printf(&job, "%s.fjord", p->conf.dir)) == 0 && buf_cstr(&job) != NULL &&
@@ -166,7 +167,6 @@ find_number(struct parts *p, struct part *t)
 	uint64_t n;
 	DIR *d;
 
-	t->numbered = true;
 	if (buf_printf(&path, "%s%s", p->conf.dir, t->sub) != 0 || buf_cstr(&path) == NULL)
 		return FERR_NOMEM;
 	d = fio_opendir((const char *)path.p);
@@ -198,13 +198,13 @@ open_dir(struct parts *p, struct part *t)
 static int
 visible_name(const struct parts *p, const struct part *t, char *out, size_t cap)
 {
-	return snprintf(out, cap, "part-0-%" PRIu64 ".%s", t->number, fmt_ending(p->conf.format));
+	return snprintf(out, cap, "part-%u-%" PRIu64 ".%s", p->subtask, t->number,
+			fmt_ending(p->conf.format));
 }
 
 static int
 open_part(struct parts *p, struct part *t, int64_t now)
 {
-	struct fmt_write_conf fmt = { .kind = p->conf.format, .header = true };
 	char name[96], hidden[128];
 	int rc;
 
@@ -221,38 +221,16 @@ open_part(struct parts *p, struct part *t, int64_t now)
 	p->nopen++;
 	t->bytes = 0;
 	t->since = now;
-	t->seq = 0;
-	t->schema_n = 0;
-	t->b.n = 0;
-	if (p->conf.format != FMT_FRAMES)
-		return fmt_writer_new(&t->writer, &fmt);
-	if ((rc = buf_put(&t->b, FRAME_LINE, FRAME_LINE_LEN)) == 0) {
-		struct buf h = BUF_INIT;
-
-		if ((rc = hello_encode(&p->hello, &h)) == 0)
-			rc = frame_put(&t->b, FRAME_HELLO, t->seq++, h.p, h.n);
-		buf_fini(&h);
-	}
-	return rc;
-}
-
-/* Frames: rows gather behind a header at frame_at; this completes it. */
-static void
-close_frame(struct part *t)
-{
-	if (t->frame_rows != 0)
-		frame_seal(t->b.p + t->frame_at, FRAME_DATA,
-			   (uint32_t)(t->b.n - t->frame_at - FRAME_HDR), t->frame_rows, t->seq++);
-	t->frame_rows = 0;
+	return part_rows_begin(&t->rows, p->conf.format);
 }
 
 static int
 write_out(struct parts *p, struct part *t)
 {
-	close_frame(t);
-	if (t->b.n > 0 && fio_write_all(t->fd, t->b.p, t->b.n) == -1)
+	part_rows_pause(&t->rows);
+	if (t->rows.b.n > 0 && fio_write_all(t->fd, t->rows.b.p, t->rows.b.n) == -1)
 		return ferr_sys(FERR_IO, "writing %s%s", p->conf.dir, t->sub);
-	t->b.n = 0;
+	t->rows.b.n = 0;
 	return 0;
 }
 
@@ -261,20 +239,13 @@ static int
 publish(struct parts *p, struct part *t)
 {
 	char name[96];
-	uint8_t end = END_DONE;
 	int rc;
 
 	if (t->hidden == NULL)
 		return 0;
-	close_frame(t);
-	if (p->conf.format == FMT_FRAMES)
-		rc = frame_put(&t->b, FRAME_END, t->seq++, &end, 1);
-	else
-		rc = fmt_write_end(t->writer, NULL, &t->b);
-	fmt_writer_free(t->writer);
-	t->writer = NULL;
-	if (rc != 0 || (rc = write_out(p, t)) != 0)
+	if ((rc = part_rows_end(&t->rows, NULL)) != 0 || (rc = write_out(p, t)) != 0)
 		return rc;
+	part_rows_fini(&t->rows);
 	if (fio_fdatasync(t->fd) == -1)
 		return ferr_sys(FERR_IO, "%s%s%s", p->conf.dir, t->sub, t->hidden);
 	for (;; t->number++) { /* a name that somebody else has taken meanwhile is left alone */
@@ -371,7 +342,7 @@ make_room(struct parts *p)
 	struct part *old = NULL;
 	int rc;
 
-	if (p->nopen < OPEN_MAX_PARTS)
+	if (p->nopen < PARTS_OPEN_MAX)
 		return 0;
 	for (size_t i = 0; i < p->n; i++) {
 		if (p->v[i]->hidden != NULL && (old == NULL || p->v[i]->used < old->used))
@@ -387,33 +358,6 @@ make_room(struct parts *p)
 /* ---- rows ---- */
 
 static int
-put_frame_row(struct part *t, const struct schema *s, const uint8_t *row)
-{
-	struct buf b = BUF_INIT;
-	int rc = 0;
-
-	if (t->schema_n != s->n) {
-		close_frame(t);
-		t->schema_n = s->n;
-		if ((rc = schema_encode(s, &b)) == 0)
-			rc = frame_put(&t->b, FRAME_SCHEMA, t->seq++, b.p, b.n);
-		buf_fini(&b);
-	}
-	if (rc == 0 && t->frame_rows == 0) {
-		if ((rc = buf_room(&t->b, FRAME_HDR)) != 0)
-			return rc;
-		t->frame_at = t->b.n;
-		t->b.n += FRAME_HDR;
-	}
-	if (rc != 0 || (rc = buf_put(&t->b, row, row_len(row))) != 0)
-		return rc;
-	t->frame_rows++;
-	if (t->b.n - t->frame_at >= FRAME_AIM)
-		close_frame(t);
-	return 0;
-}
-
-static int
 take_row(struct parts *p, struct op *op, const uint8_t *row)
 {
 	struct part *t = NULL;
@@ -426,15 +370,11 @@ take_row(struct parts *p, struct op *op, const uint8_t *row)
 	    ((rc = make_room(p)) != 0 || (rc = open_part(p, t, op_now(op))) != 0))
 		return rc;
 	t->used = op_now(op);
-	before = t->b.n;
-	if (p->conf.format == FMT_FRAMES)
-		rc = put_frame_row(t, op_schema(op), row);
-	else
-		rc = fmt_write(t->writer, op_schema(op), row, &t->b);
-	if (rc != 0)
+	before = t->rows.b.n;
+	if ((rc = part_rows_put(&t->rows, op_schema(op), row)) != 0)
 		return rc;
-	t->bytes += (int64_t)(t->b.n - before);
-	if (t->b.n >= WRITE_AT && (rc = write_out(p, t)) != 0)
+	t->bytes += (int64_t)(t->rows.b.n - before);
+	if (t->rows.b.n >= WRITE_AT && (rc = write_out(p, t)) != 0)
 		return rc;
 	return t->bytes >= p->conf.roll_bytes ? publish(p, t) : 0;
 }
@@ -460,19 +400,39 @@ roll_old(struct parts *p, struct op *op)
 }
 
 static int
+lane_row(struct parts *p, struct op *op, const uint8_t *row)
+{
+	const char *sub = p->sub.n != 0 ? buf_cstr(&p->sub) : "";
+
+	return sub != NULL ? lane_parts_row(p->lane, op, sub, p->sub.n, row) : FERR_NOMEM;
+}
+
+/* The disk is behind: rows wait at the input, which is asked again a little later. */
+static bool
+must_wait(const struct parts *p)
+{
+	if (p->lane == NULL || !lane_parts_full(p->lane))
+		return false;
+	fio_poll(NULL, 0, 1);
+	return true;
+}
+
+static int
 parts_on_rows(void *self, struct op *op, uint8_t **p, uint8_t *end)
 {
 	struct parts *ps = self;
 	int rc = 0;
 
+	if (must_wait(ps))
+		return 0;
 	for (; *p < end && rc == 0; *p += row_len(*p)) {
 		ps->rows++;
 		if ((rc = sub_of(ps, op, *p)) == FERR_DATA)
 			rc = op_bad_row(op, *p, ferr_text());
 		else if (rc == 0)
-			rc = take_row(ps, op, *p);
+			rc = ps->lane != NULL ? lane_row(ps, op, *p) : take_row(ps, op, *p);
 	}
-	return rc != 0 ? rc : roll_old(ps, op);
+	return rc != 0 || ps->lane != NULL ? rc : roll_old(ps, op);
 }
 
 static int
@@ -490,16 +450,79 @@ parts_on_schema(void *self, struct op *op)
 }
 
 static int
-parts_on_end(void *self, struct op *op)
+publish_all(struct parts *p)
 {
-	struct parts *p = self;
 	int rc = 0;
 
-	for (unsigned i = 0; p->by != NULL && p->rows > 0 && i < expr_nfields(p->by); i++)
-		op_warn_unseen(op, op_schema(op), expr_field(p->by, i));
 	for (size_t i = 0; i < p->n && rc == 0; i++)
 		rc = publish(p, p->v[i]);
 	return rc;
+}
+
+static int
+parts_on_end(void *self, struct op *op)
+{
+	struct parts *p = self;
+
+	for (unsigned i = 0; p->by != NULL && p->rows > 0 && i < expr_nfields(p->by); i++)
+		op_warn_unseen(op, op_schema(op), expr_field(p->by, i));
+	if (p->lane != NULL)
+		return lane_parts_end(p->lane);
+	return publish_all(p);
+}
+
+/* ---- what the planner asks, and epochs ---- */
+
+static void
+parts_describe(void *self, struct op_facts *f)
+{
+	const struct parts *p = self;
+
+	f->lanes = !p->conf.atleast;
+	if (p->conf.atleast)
+		f->atleast = "--guarantee at-least-once";
+}
+
+static const char *
+parts_signature(void *self)
+{
+	const struct parts *p = self;
+
+	return p->lane != NULL ? p->signature : NULL;
+}
+
+static int
+parts_on_restored(void *self, struct op *op, uint64_t *equal)
+{
+	struct parts *p = self;
+
+	(void)equal;
+	return p->lane != NULL ? lane_parts_restored(p->lane, op) : 0;
+}
+
+static int
+parts_on_barrier(void *self, struct op *op, const struct barrier *b)
+{
+	struct parts *p = self;
+
+	return p->lane != NULL ? lane_parts_barrier(p->lane, op, b) : publish_all(p);
+}
+
+static int
+parts_on_ack(void *self, struct op *op, struct snap *s)
+{
+	struct parts *p = self;
+
+	(void)op;
+	return p->lane != NULL ? lane_parts_ack(p->lane, s) : 0;
+}
+
+static int
+parts_on_complete(void *self, struct op *op, uint64_t epoch)
+{
+	struct parts *p = self;
+
+	return p->lane != NULL ? lane_parts_complete(p->lane, op, epoch) : op_published(op, epoch);
 }
 
 const struct op_class parts_class = {
@@ -509,4 +532,10 @@ const struct op_class parts_class = {
 	.on_rows = parts_on_rows,
 	.on_tick = parts_on_tick,
 	.on_end = parts_on_end,
+	.describe = parts_describe,
+	.signature = parts_signature,
+	.on_restored = parts_on_restored,
+	.on_barrier = parts_on_barrier,
+	.on_ack = parts_on_ack,
+	.on_complete = parts_on_complete,
 };

@@ -99,3 +99,12 @@ paths_each(const char *word, int (*fn)(void *cookie, const char *path), void *co
 		return walk(word, fn, cookie);
 	return fio_glob(word, fn, cookie);
 }
+
+bool
+paths_rotated(const char *path, const char *base)
+{
+	size_t n = strlen(base);
+
+	return strncmp(path, base, n) == 0 && (path[n] == '.' || path[n] == '-') &&
+	       path[n + 1] >= '0' && path[n + 1] <= '9' && strchr(path + n, '/') == NULL;
+}

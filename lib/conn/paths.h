@@ -15,4 +15,7 @@ bool paths_many(const char *word);
  */
 int paths_each(const char *word, int (*fn)(void *cookie, const char *path), void *cookie);
 
+/* Is path a name that rotation gives to older parts of the log `base`: log.1, log-20240101.gz? */
+bool paths_rotated(const char *path, const char *base);
+
 #endif

@@ -63,6 +63,7 @@ mark(struct source *s, struct op *op, unsigned i)
 {
 	struct split *sp = s->splits[i];
 
+	sp->moved = true;
 	sp->since_mark = 0;
 	sp->marked_at = op_now(op);
 	if (sp->max_ts == ROW_NOTIME)
@@ -190,6 +191,7 @@ peek(struct source *s, unsigned i)
 	if (sp->kind == SPLIT_STDIN || !s->timed)
 		return 0;
 	schema_init(&scratch);
+	source_clock_forget(s->clock);
 	s->tmp.n = 0;
 	if ((rc = schema_copy(&scratch, &s->schema)) == 0) {
 		conf = split_conf(s, &scratch);
@@ -219,6 +221,7 @@ keep:
 	sp->done = false;
 	sp->waiting = false;
 	sp->line = 0;
+	source_clock_forget(s->clock);
 	schema_fini(&scratch);
 	return rc;
 }
@@ -226,14 +229,22 @@ keep:
 static int
 finish_split(struct source *s, struct op *op, unsigned i)
 {
-	split_close(s->splits[i]);
+	int rc = 0;
+
+	if (s->task != NULL)
+		rc = split_park(s->splits[i]);
+	else
+		split_close(s->splits[i]);
 	s->nopen--;
+	if (rc != 0)
+		return rc;
 	if (!s->timed || s->spec.marks == MARKS_NONE)
 		return 0;
 	if (s->spec.sequence) { /* the next file goes on where this one ended */
 		if (i + 1 < s->n) {
 			s->splits[i + 1]->max_ts = s->splits[i]->max_ts;
 			s->splits[i + 1]->since_mark = s->splits[i]->since_mark;
+			s->splits[i + 1]->moved = true;
 		}
 		return 0;
 	}
@@ -331,6 +342,7 @@ read_batch(struct source *s, struct op *op)
 	size_t at;
 	int rc = 1;
 
+	sp->moved = true;
 	while (s->left > 0 && rc == 1) {
 		at = s->out->n;
 		if ((rc = split_next(sp, s->out)) == FERR_DATA) {
@@ -401,18 +413,22 @@ watch_dirs(struct source *s)
 static int
 relist(struct source *s, struct op *op)
 {
-	unsigned before = s->n;
 	int rc = 0;
 
 	if (!s->spec.follow || op_now(op) - s->listed_at < RELIST_NS)
 		return 0;
 	s->listed_at = op_now(op);
+	s->pass = s->n;
 	for (int i = 0; i < s->spec.nuris && rc == 0; i++) {
 		if (paths_many(s->spec.uris[i]))
 			rc = paths_each(s->spec.uris[i], source_add_file, s);
 	}
-	for (unsigned i = before; i < s->n && rc == 0; i++)
+	for (unsigned i = s->pass; i < s->n && rc == 0; i++)
 		rc = peek(s, i);
+	if (rc == 0 && s->pass < s->n && s->wm.out_idle) {
+		s->wm.out_idle = false;
+		rc = op_emit_idle(op, false);
+	}
 	return rc;
 }
 
@@ -437,10 +453,12 @@ tend_live(struct source *s, struct op *op, int64_t *wake)
 		}
 		if (rc == 0 && s->spec.idle != 0 && sp->waiting && !s->chans[chan_of(s, i)].idle) {
 			at = sp->last_at + s->spec.idle * 1000000;
-			if (at <= now)
+			if (at <= now) {
+				sp->moved = true;
 				rc = tell(s, op, wm_idle(&s->wm, chan_of(s, i)));
-			else if (at < *wake)
+			} else if (at < *wake) {
 				*wake = at;
+			}
 		}
 	}
 	return rc;
@@ -483,22 +501,38 @@ wait_for_more(struct source *s, struct op *op)
 	return OP_WAIT;
 }
 
-/* --rate: how many records may go now; 0 sets when to come back. */
+/* --rate: how many records may go now, of all subtasks together; 0 sets when to come back. */
 static unsigned
 allowance(struct source *s, struct op *op)
 {
+	double rate = (double)s->spec.rate / (s->task != NULL ? s->task->parallel : 1);
 	int64_t now = op_now(op), due;
 
-	if (s->rate_since == 0)
+	if (s->rate_since == 0) {
 		s->rate_since = now;
-	due = (int64_t)((double)(now - s->rate_since) / 1e9 * (double)s->spec.rate) + 1 - s->good;
+		s->rate_good = s->good;
+	}
+	due = (int64_t)((double)(now - s->rate_since) / 1e9 * rate) + 1 - (s->good - s->rate_good);
 	if (due > 0)
 		return due > BATCH ? BATCH : (unsigned)due;
-	op_wake_at(op, now + 1000000000 / s->spec.rate + 1);
+	op_wake_at(op, now + (int64_t)(1e9 / rate) + 1);
 	return 0;
 }
 
 /* ---- the class ---- */
+
+/* Look into splits [i, s->n) before any is read, if there is a choice. */
+static int
+peek_from(struct source *s, unsigned i)
+{
+	int rc = 0;
+
+	if (s->spec.sequence || (s->n <= 1 && !s->spec.follow))
+		return 0;
+	for (; i < s->n && rc == 0; i++)
+		rc = peek(s, i);
+	return rc;
+}
 
 static int
 source_start(void *self, struct op *op)
@@ -506,19 +540,62 @@ source_start(void *self, struct op *op)
 	struct source *s = self;
 	int rc = 0;
 
+	s->task = op_task(op);
 	s->timed = s->spec.time != TIME_NONE;
 	for (unsigned i = 0; i < s->n; i++)
 		s->timed =
 		    s->timed || s->splits[i]->kind == SPLIT_GEN || s->spec.format == FMT_FRAMES;
-	if (s->spec.meta != NULL && ((rc = s->meta_file = source_add_meta(s, "file")) < 0 ||
-				     (rc = s->meta_offset = source_add_meta(s, "offset")) < 0))
+	if (s->spec.meta != NULL && (rc = source_find_meta(s)) != 0)
 		return rc;
-	if (s->schema.n > 0 && (rc = op_set_schema(op, &s->schema)) != 0)
+	if (s->task != NULL)
+		return source_state_open(s, op);
+	if (s->missing != NULL)
+		return ferr(FERR_USAGE, "%s", s->missing);
+	return peek_from(s, 0);
+}
+
+static int
+open_split(struct source *s, struct op *op, unsigned i)
+{
+	struct split_conf conf = split_conf(s, &s->schema);
+	struct split *sp = s->splits[i];
+	int rc = split_open(sp, &conf);
+
+	if (rc != 0)
 		return rc;
-	for (unsigned i = 0;
-	     i < s->n && rc >= 0 && (s->n > 1 || s->spec.follow) && !s->spec.sequence; i++)
-		rc = peek(s, i);
-	return rc < 0 ? rc : 0;
+	if (!sp->read && !s->spec.sequence)
+		s->chans[i].wm = WM_MIN; /* now its own marks count */
+	sp->read = true;
+	sp->last_at = sp->marked_at = op_now(op);
+	s->nopen++;
+	return 0;
+}
+
+/* Under a supervisor: which splits are ours; those that were being read are at their places. */
+static int
+source_on_restored(void *self, struct op *op, uint64_t *equal)
+{
+	struct source *s = self;
+	unsigned known = 0;
+	int rc;
+
+	if (s->task->epoch == 0) {
+		rc = source_state_begin(s, equal);
+	} else if ((rc = source_state_restore(s)) == 0) {
+		known = s->pass;
+		for (unsigned i = 0; i < known && rc == 0; i++) {
+			if (s->splits[i]->read && !s->splits[i]->done)
+				rc = open_split(s, op, i);
+		}
+	}
+	return rc == 0 ? peek_from(s, known) : rc;
+}
+
+static int
+source_on_barrier(void *self, struct op *op, const struct barrier *b)
+{
+	(void)op;
+	return source_state_note(self, (b->flags & BARRIER_FINAL) != 0);
 }
 
 static int
@@ -526,25 +603,45 @@ finish(struct source *s, struct op *op)
 {
 	int rc = flush_rows(s, op);
 
-	if (rc == 0 && s->wm.out_idle) /* the MAX of an idle channel is ignored */
+	if (rc != 0 || s->spec.hold) /* it is not the end of time */
+		return rc != 0 ? rc : OP_END;
+	if (s->wm.out_idle) /* the MAX of an idle channel is ignored */
 		rc = op_emit_idle(op, false);
-	if (rc == 0 && !s->spec.hold)
+	s->wm.out_idle = false;
+	if (rc == 0)
 		rc = op_emit_watermark(op, WM_MAX);
 	return rc != 0 ? rc : OP_END;
+}
+
+/* C18: without an active split we hold nobody back; and what was told before a restart is told
+ * again. */
+static int
+begin_idleness(struct source *s, struct op *op)
+{
+	bool told = s->wm.out_idle, any = s->n == 0 && (s->spec.follow || s->spec.hold);
+
+	s->told_idle = true;
+	for (unsigned i = 0; i < s->wm.n; i++) {
+		if (!s->chans[i].idle && !s->chans[i].ended)
+			return told ? op_emit_idle(op, s->wm.out_idle = false) : 0;
+		any = any || s->chans[i].idle;
+	}
+	s->wm.out_idle = any;
+	return told || any ? op_emit_idle(op, any) : 0;
 }
 
 static int
 source_produce(void *self, struct op *op)
 {
 	struct source *s = self;
-	struct split_conf conf = split_conf(s, &s->schema);
 	int64_t wake = INT64_MAX;
 	unsigned n = BATCH;
 	int rc;
 
-	begin_rows(s, op);
-	if (op_stopping(op) || s->good == s->spec.limit)
+	if ((s->task == NULL && op_stopping(op)) || s->good == s->spec.limit)
 		return finish(s, op);
+	if (!s->told_idle && (rc = begin_idleness(s, op)) != 0)
+		return rc;
 	if (s->spec.rate != 0 && (n = allowance(s, op)) == 0)
 		return OP_WAIT;
 	if ((rc = relist(s, op)) != 0)
@@ -557,20 +654,39 @@ source_produce(void *self, struct op *op)
 		}
 		s->left = BATCH;
 	}
-	if (!s->cur->open) {
-		if ((rc = split_open(s->cur, &conf)) != 0)
-			return rc;
-		s->cur->read = true;
-		if (!s->spec.sequence)
-			s->chans[index_of(s, s->cur)].wm = WM_MIN; /* now its own marks count */
-		s->cur->last_at = s->cur->marked_at = op_now(op);
-		s->nopen++;
-	}
+	if (!s->cur->open && (rc = open_split(s, op, index_of(s, s->cur))) != 0)
+		return rc;
 	if (n < s->left)
 		s->left = n;
+	begin_rows(s, op);
 	if ((rc = read_batch(s, op)) != 0 || (rc = tend_live(s, op, &wake)) != 0)
 		return rc;
 	return OP_MORE;
+}
+
+/* What cannot be read again after a failure, if anything. */
+static void
+source_describe(void *self, struct op_facts *f)
+{
+	struct source *s = self;
+	struct stat st;
+
+	for (unsigned i = 0; i < s->n; i++) {
+		const struct split *sp = s->splits[i];
+
+		if (sp->kind == SPLIT_STDIN)
+			f->noreplay = "stdin cannot be read again after a failure; write it to a "
+				      "file and read that, or ask for --guarantee at-least-once";
+		else if (sp->kind == SPLIT_FILE && fio_stat(sp->name, &st) == 0 &&
+			 !S_ISREG(st.st_mode))
+			f->noreplay = "a pipe cannot be read again after a failure; write it to a "
+				      "file and read that with --follow, or ask for --guarantee "
+				      "at-least-once";
+	}
+	if (s->spec.limit >= 0) {
+		f->most = 1;
+		f->most_why = "--limit counts the records of all";
+	}
 }
 
 /* A column that never came.  What it may have meant is looked up in the first file's first record.
@@ -614,4 +730,7 @@ const struct op_class source_class = {
 	.start = source_start,
 	.produce = source_produce,
 	.on_end = source_on_end,
+	.describe = source_describe,
+	.on_restored = source_on_restored,
+	.on_barrier = source_on_barrier,
 };

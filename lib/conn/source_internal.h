@@ -1,4 +1,5 @@
-/* source_internal -- what source.c (reading) and source_list.c (what is to be read) share. */
+/* source_internal -- what source.c (reading), source_list.c (what is to be read) and source_state.c
+ * (what is kept of it) share. */
 #ifndef CONN_SOURCE_INTERNAL_H
 #define CONN_SOURCE_INTERNAL_H
 
@@ -6,6 +7,19 @@
 #include "conn/source_time.h"
 #include "conn/split.h"
 #include "coord/wm.h"
+#include "state/state.h"
+
+/* What a source keeps in the checkpoint. */
+struct source_kept {
+	struct state *state;
+	struct state_map *splits; /* group, kind, twin, name -> where it stands */
+	struct state_map *listed; /* group of the name, name: this one is known to somebody */
+	struct state_map *fields; /* group: the schema */
+	unsigned nfields, unseen; /* as of what is in there */
+	int64_t *good, *wm, *idle;
+	int64_t *ended; /* the last barrier was the final one */
+	struct buf key, value;
+};
 
 struct source {
 	struct source_spec spec;
@@ -30,9 +44,16 @@ struct source {
 	int meta_file, meta_offset; /* fields, -1 */
 	struct buf tmp;
 	int64_t good;
-	int64_t rate_since;
+	int64_t rate_since, rate_good; /* when --rate began to count, and how many there were */
 	int inotify;
 	int64_t listed_at;
+	unsigned pass;	/* splits from here on have been found in the present listing */
+	char *missing;	/* why something named is not there: an error unless it has been read */
+	bool told_idle; /* idleness was looked at before the first record */
+	const struct op_task *task; /* NULL: a bare shell; then nothing below counts */
+	struct source_kept kept;
+	char **others; /* files that are known and not ours */
+	unsigned nothers;
 };
 
 /* The watermark channel of split i: with --sequence all are one. */
@@ -42,9 +63,23 @@ chan_of(const struct source *s, unsigned i)
 	return s->spec.sequence ? 0 : i;
 }
 
+/* source_list.c */
+
 /* A file of a directory or pattern (a paths_each callback): new ones only. */
 int source_add_file(void *cookie, const char *path);
-/* The number of the --meta field for `what`, added to the schema; or an error. */
-int source_add_meta(struct source *s, const char *what);
+int source_add_split(struct source *s, struct split *sp); /* taken over, also on error */
+int source_add_other(struct source *s, const char *path);
+/* The fields of --meta get their numbers, in the schema as it is. */
+int source_find_meta(struct source *s);
+
+/* source_state.c; see there */
+int source_state_open(struct source *s, struct op *op);
+int source_state_begin(struct source *s, uint64_t *equal);
+int source_state_restore(struct source *s);
+int source_state_note(struct source *s, bool final);
+/* Is a file that was found now ours and not known yet?  Then it is noted as known: 1; 0; an error.
+ */
+int source_state_claim(struct source *s, struct split *sp);
+void source_state_close(struct source *s);
 
 #endif

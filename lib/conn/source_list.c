@@ -10,44 +10,130 @@
 
 /* ---- the list of splits ---- */
 
-static int
-add_split(struct source *s, enum split_kind kind, const char *name)
+int
+source_add_split(struct source *s, struct split *sp)
 {
 	struct split **splits;
 	struct wm_chan *chans;
 	unsigned cap = s->cap != 0 ? 2 * s->cap : 16;
-	int rc;
 
 	if (s->n == s->cap) {
 		if ((splits = realloc(s->splits, cap * sizeof(*splits))) == NULL)
-			return ferr(FERR_NOMEM, "out of memory");
+			goto nomem;
 		s->splits = splits;
 		if ((chans = realloc(s->chans, cap * sizeof(*chans))) == NULL)
-			return ferr(FERR_NOMEM, "out of memory");
+			goto nomem;
 		s->chans = chans;
 		s->cap = cap;
 	}
-	if ((rc = split_new(&s->splits[s->n], kind, name, s->spec.follow && kind == SPLIT_FILE)) !=
-	    0)
-		return rc;
+	s->splits[s->n] = sp;
 	s->chans[s->n++] = (struct wm_chan){ .wm = WM_MIN };
 	s->wm.c = s->chans;
 	s->wm.n = s->spec.sequence ? 1 : s->n;
 	return 0;
+nomem:
+	split_free(sp);
+	return ferr(FERR_NOMEM, "out of memory");
 }
 
-/* A file of a directory or pattern: new ones only. */
+static int
+add_split(struct source *s, enum split_kind kind, const char *name)
+{
+	struct split *sp;
+	int rc;
+
+	if ((rc = split_new(&sp, kind, name, s->spec.follow && kind == SPLIT_FILE)) != 0)
+		return rc;
+	for (unsigned i = 0; i < s->n; i++)
+		sp->twin += s->splits[i]->kind == kind && strcmp(s->splits[i]->name, name) == 0;
+	return source_add_split(s, sp);
+}
+
+int
+source_add_other(struct source *s, const char *path)
+{
+	char **others = realloc(s->others, (s->nothers + 1) * sizeof(*others));
+
+	if (others == NULL)
+		return ferr(FERR_NOMEM, "out of memory");
+	s->others = others;
+	if ((others[s->nothers] = strdup(path)) == NULL)
+		return ferr(FERR_NOMEM, "out of memory");
+	s->nothers++;
+	return 0;
+}
+
+static bool
+is_known(const struct source *s, const char *path)
+{
+	for (unsigned i = 0; i < s->n; i++) {
+		if (s->splits[i]->kind == SPLIT_FILE &&
+		    (strcmp(s->splits[i]->name, path) == 0 || split_same_file(s->splits[i], path)))
+			return true;
+	}
+	for (unsigned i = 0; i < s->nothers; i++) {
+		if (strcmp(s->others[i], path) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The log that a file is an older part of, by its name; *new: it was found in this listing, too. */
+static const char *
+family_of(const struct source *s, const char *path, bool *new)
+{
+	*new = false;
+	for (unsigned i = 0; i < s->nothers; i++) {
+		if (paths_rotated(path, s->others[i]))
+			return s->others[i];
+	}
+	for (unsigned i = 0; i < s->n; i++) {
+		*new = i >= s->pass;
+		if (s->splits[i]->kind == SPLIT_FILE && paths_rotated(path, s->splits[i]->name))
+			return s->splits[i]->name;
+	}
+	return NULL;
+}
+
+/*
+ * New ones only.  The older part of a log that is followed already (log.1, when log is rotated) is
+ * none: who follows the log reads it.  If both are new, each is read, and this one has its end.
+ */
 int
 source_add_file(void *cookie, const char *path)
 {
 	struct source *s = cookie;
+	const char *family;
+	struct split *sp;
+	bool new;
+	int rc;
 
-	for (unsigned i = 0; i < s->n; i++) {
-		if (s->splits[i]->kind == SPLIT_FILE &&
-		    (strcmp(s->splits[i]->name, path) == 0 || split_same_file(s->splits[i], path)))
-			return 0;
+	if (is_known(s, path))
+		return 0;
+	family = s->spec.follow ? family_of(s, path, &new) : NULL;
+	if (family != NULL && !new)
+		return 0;
+	if ((rc = split_new(&sp, SPLIT_FILE, path, s->spec.follow && family == NULL)) != 0)
+		return rc;
+	sp->found = true;
+	if (family != NULL && (sp->family = strdup(family)) == NULL) {
+		split_free(sp);
+		return ferr(FERR_NOMEM, "out of memory");
 	}
-	return add_split(s, SPLIT_FILE, path);
+	if (s->task != NULL && (rc = source_state_claim(s, sp)) != 1) {
+		split_free(sp);
+		return rc == 0 ? source_add_other(s, path) : rc;
+	}
+	return source_add_split(s, sp);
+}
+
+/* What is named and not there is an error only for who has not read it in an earlier run. */
+static int
+miss(struct source *s)
+{
+	if (s->missing == NULL && (s->missing = strdup(ferr_text())) == NULL)
+		return ferr(FERR_NOMEM, "out of memory");
+	return 0;
 }
 
 /* A generator's parameters are looked at before anything is written. */
@@ -88,13 +174,16 @@ add_uri(struct source *s, const char *uri)
 			    uri);
 	if (paths_many(uri)) {
 		if ((rc = paths_each(uri, source_add_file, s)) != 0)
-			return rc;
-		return s->n == before && !s->spec.follow
-			   ? ferr(FERR_USAGE, "no file matches %s", uri)
-			   : 0;
+			return rc == FERR_USAGE ? miss(s) : rc;
+		if (s->n > before || s->spec.follow)
+			return 0;
+		ferr(FERR_USAGE, "no file matches %s", uri);
+		return miss(s);
 	}
-	if (fio_stat(uri, &st) != 0)
-		return ferr_sys(FERR_USAGE, "cannot read %s", uri);
+	if (fio_stat(uri, &st) != 0) {
+		ferr_sys(FERR_USAGE, "cannot read %s", uri);
+		return miss(s);
+	}
 	if (S_ISDIR(st.st_mode))
 		return ferr(FERR_USAGE, "%s is a directory; to read its files write %s/", uri, uri);
 	return add_split(s, SPLIT_FILE, uri);
@@ -166,16 +255,24 @@ add_column(void *cookie, const char *piece, size_t n)
 
 /* ---- making one ---- */
 
-int
-source_add_meta(struct source *s, const char *what)
+static int
+add_meta(struct source *s, const char *what, int *to)
 {
 	struct buf b = BUF_INIT;
 	int rc = buf_printf(&b, "%s%s", s->spec.meta, what);
 
 	if (rc == 0)
-		rc = schema_add(&s->schema, (const char *)b.p, b.n);
+		rc = *to = schema_add(&s->schema, (const char *)b.p, b.n);
 	buf_fini(&b);
-	return rc;
+	return rc < 0 ? rc : 0;
+}
+
+int
+source_find_meta(struct source *s)
+{
+	int rc = add_meta(s, "file", &s->meta_file);
+
+	return rc == 0 ? add_meta(s, "offset", &s->meta_offset) : rc;
 }
 
 int
@@ -223,9 +320,14 @@ source_free(struct source *s)
 		free(s->fields[i].name);
 	if (s->inotify >= 0)
 		fio_close(s->inotify);
+	for (unsigned i = 0; i < s->nothers; i++)
+		free(s->others[i]);
+	source_state_close(s);
 	source_clock_free(s->clock);
 	schema_fini(&s->schema);
 	buf_fini(&s->tmp);
+	free(s->others);
+	free(s->missing);
 	free(s->fields);
 	free(s->seen);
 	free(s->splits);

@@ -95,6 +95,12 @@ source_clock_free(struct source_clock *c)
 	free(c);
 }
 
+void
+source_clock_forget(struct source_clock *c)
+{
+	c->time.of = c->mark.of = NULL;
+}
+
 /* The schema has changed: where is the field now? */
 static int
 find_field(struct time_field *f, const struct schema *s)

@@ -10,6 +10,8 @@ struct source_clock;
 int source_clock_new(struct source_clock **out, const struct source_spec *spec); /* FERR_USAGE */
 void source_clock_free(struct source_clock *c);
 
+/* The schema given next may be another one at the same address. */
+void source_clock_forget(struct source_clock *c);
 /* Event time of a row of that schema, ROW_NOTIME when the source has none; FERR_DATA with its text.
  */
 int source_clock_time(struct source_clock *c, struct split *sp, const struct schema *s,

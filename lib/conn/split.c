@@ -1,36 +1,14 @@
 /* split: see split.h. */
-#include "conn/split.h"
-
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "conn/follow.h"
-#include "conn/gen.h"
+#include "conn/split_internal.h"
 #include "fio/fio.h"
 #include "frame/frame.h"
 
 #define GEN_BATCH 64
-
-struct split_in {
-	struct split_conf conf;
-	struct file *file;
-	struct buf b;	/* unpacked bytes; [at, b.n) are to be read */
-	size_t at, rec; /* rec: where the record last returned begins */
-	uint64_t base;	/* offset of b.p[0] in the unpacked file */
-	bool eof;
-	struct fmt_reader *reader; /* text; NULL until the format is known */
-	struct follow *follow;
-	bool finishing; /* reading the copy of a file that was truncated */
-	/* frames */
-	bool frames, ended;
-	struct schema schema; /* of the frames */
-	int *map;
-	struct buf rows; /* the rows of a frame, or of a generator's batch */
-	size_t row;
-	uint64_t seq;
-	struct gen *gen;
-};
 
 int
 split_new(struct split **out, enum split_kind kind, const char *name, bool follow)
@@ -57,14 +35,15 @@ split_free(struct split *s)
 		return;
 	if (s->in != NULL)
 		split_close(s);
+	buf_fini(&s->parked);
+	free(s->family);
 	free(s->in);
 	free(s->name);
 	free(s);
 }
 
-/* Where the fields of rows that come ready go in our schema: with --fields the named ones only. */
-static int
-map_fields(struct split_in *in)
+int
+split_map_fields(struct split_in *in)
 {
 	const struct field *f = in->schema.f;
 	int *map = realloc(in->map, (in->schema.n + 1) * sizeof(*map));
@@ -88,33 +67,60 @@ map_fields(struct split_in *in)
 	return 0;
 }
 
+static int
+open_gen(struct split *s)
+{
+	struct split_in *in = s->in;
+	const struct split_conf *conf = &in->conf;
+	int rc;
+
+	rc = gen_new(&in->gen, s->name, conf->fields != NULL ? &in->schema : conf->schema);
+	if (rc == 0 && conf->fields != NULL)
+		rc = split_map_fields(in);
+	if (rc == 0)
+		s->disorder = gen_disorder(in->gen);
+	return rc;
+}
+
+static int
+open_stdin(struct split_in *in)
+{
+	int fd = dup(STDIN_FILENO);
+
+	return fd == -1 ? ferr_sys(FERR_IO, "stdin is not open")
+			: file_take(&in->file, fd, "stdin");
+}
+
+int
+split_open_file(struct split *s)
+{
+	int rc = file_open(&s->in->file, s->name);
+
+	return rc == 0 && s->follow ? follow_new(&s->in->follow, s->name) : rc;
+}
+
 int
 split_open(struct split *s, const struct split_conf *conf)
 {
 	struct split_in *in = s->in;
-	int rc, fd;
+	int rc;
 
 	in->conf = *conf;
-	if (s->kind == SPLIT_GEN) {
-		rc = gen_new(&in->gen, s->name, conf->fields != NULL ? &in->schema : conf->schema);
-		if (rc == 0 && conf->fields != NULL)
-			rc = map_fields(in);
-		if (rc == 0)
-			s->disorder = gen_disorder(in->gen);
-	} else if (s->kind == SPLIT_STDIN) {
-		if ((fd = dup(STDIN_FILENO)) == -1)
-			return ferr_sys(FERR_IO, "stdin is not open");
-		rc = file_take(&in->file, fd, "stdin");
-	} else {
-		rc = file_open(&in->file, s->name);
-		if (rc == 0 && s->follow)
-			rc = follow_new(&in->follow, s->name);
-	}
-	if (rc != 0)
+	s->open = true;
+	if (s->kind == SPLIT_GEN)
+		rc = open_gen(s);
+	else if (s->kind == SPLIT_STDIN)
+		rc = open_stdin(in);
+	else
+		rc = s->parked.n == 0 ? split_open_file(s) : 0; /* else it is looked for */
+	if (rc == 0 && s->parked.n > 0)
+		rc = split_resume(s);
+	if (rc != 0) {
+		split_close(s);
 		return rc;
+	}
 	if (in->file != NULL && file_live(in->file))
 		s->live = true;
-	s->open = true;
 	return 0;
 }
 
@@ -126,6 +132,9 @@ split_close(struct split *s)
 	file_close(in->file);
 	fmt_reader_free(in->reader);
 	follow_free(in->follow);
+	for (; in->ilater < in->nlater; in->ilater++)
+		free(in->later[in->ilater]);
+	free(in->later);
 	gen_free(in->gen);
 	buf_fini(&in->b);
 	buf_fini(&in->rows);
@@ -216,15 +225,37 @@ more(struct split *s)
 	return 0;
 }
 
-/* A followed file has been replaced, and the old one is read to its end. */
+/* A followed file has been replaced, and the old one is read to its end: on with what was rotated
+ * away behind it, then with the new one, as soon as there is one. */
 static int
 next_file(struct split *s)
 {
 	struct split_in *in = s->in;
 	struct split_conf conf = in->conf;
+	char **later = in->later, *path;
+	size_t i = in->ilater, n = in->nlater;
+	struct stat st;
+	int rc;
 
+	if (i == n && fio_stat(s->name, &st) == -1 && errno == ENOENT)
+		return FERR_AGAIN;
+	in->later = NULL;
+	in->ilater = in->nlater = 0;
 	split_close(s);
-	return split_open(s, &conf);
+	if (i == n) {
+		free(later);
+		return split_open(s, &conf);
+	}
+	path = later[i++];
+	in->conf = conf;
+	in->later = later;
+	in->ilater = i;
+	in->nlater = n;
+	in->finishing = s->open = true;
+	if ((rc = file_open(&in->file, path)) == 0)
+		rc = follow_new(&in->follow, s->name);
+	free(path);
+	return rc;
 }
 
 /* ---- text ---- */
@@ -235,11 +266,7 @@ static int
 open_format(struct split *s)
 {
 	struct split_in *in = s->in;
-	struct fmt_conf c = { .kind = in->conf.format,
-			      .tz = in->conf.tz,
-			      .schema = in->conf.schema,
-			      .fields = in->conf.fields,
-			      .nfields = in->conf.nfields };
+	struct fmt_conf c = split_fmt_conf(in, in->conf.format);
 	size_t n;
 	int rc;
 
@@ -263,6 +290,7 @@ open_format(struct split *s)
 	}
 	if (c.kind == FMT_AUTO)
 		c.kind = fmt_sniff(in->b.p, in->b.n);
+	in->kind = c.kind;
 	return (rc = fmt_reader_new(&in->reader, &c)) != 0 ? rc : 1;
 }
 
@@ -316,17 +344,14 @@ take_schema(struct split_in *in, const struct frame *f)
 {
 	int rc = schema_decode(&in->schema, f->payload, f->n);
 
-	return rc != 0 ? rc : map_fields(in);
+	return rc != 0 ? rc : split_map_fields(in);
 }
 
 /* A row that came ready, under our schema, to in->rows. */
 static int
 take_ready(struct split_in *in, const uint8_t *row)
 {
-	struct fmt_conf c = { .schema = in->conf.schema,
-			      .fields = in->conf.fields,
-			      .nfields = in->conf.nfields,
-			      .tz = in->conf.tz };
+	struct fmt_conf c = split_fmt_conf(in, FMT_FRAMES);
 	int rc;
 
 	if (in->conf.fields == NULL)
@@ -365,6 +390,8 @@ take_frame(struct split_in *in, const struct frame *f)
 		    (uint8_t)~ROW_KEYED; /* the key of another pipeline means nothing here */
 		le64put(in->rows.p + at + 16, 0);
 	}
+	for (; in->skip > 0 && in->row < in->rows.n; in->skip--)
+		in->row += row_len(in->rows.p + in->row);
 	return 0;
 }
 
@@ -397,6 +424,7 @@ next_frames(struct split *s, struct buf *out)
 			return 0;
 		rc = frame_decode(&f, in->b.p + in->at, in->b.n - in->at, &used);
 		if (rc == 0) {
+			in->frame_at = in->base + in->at;
 			in->at += used;
 			rc = take_frame(in, &f);
 		} else if (rc == FERR_AGAIN && (rc = more(s)) == 0) {
@@ -430,7 +458,7 @@ static int
 next_gen(struct split *s, struct buf *out)
 {
 	struct split_in *in = s->in;
-	int n;
+	int n, rc;
 
 	if (in->row == in->rows.n) {
 		in->rows.n = in->row = 0;
@@ -438,9 +466,9 @@ next_gen(struct split *s, struct buf *out)
 		if (n < 0)
 			return n;
 	}
-	s->line++;
-	s->offset = s->line - 1;
-	return ready_row(in, out);
+	if ((rc = ready_row(in, out)) == 1)
+		s->offset = s->line++;
+	return rc;
 }
 
 static inline int

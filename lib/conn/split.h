@@ -3,6 +3,11 @@
  *
  * Owner   split_new/split_free.  Rows are appended to the caller's buf under the schema given to
  * split_open.
+ *
+ * Places.  Between two calls of split_next the place of a split can be kept as bytes; a split that
+ * is opened from them gives the rows that this one would have given next.  Files are known again by
+ * their beginning; a followed one is also looked for among its siblings.  Pipes cannot go back:
+ * they go on with what comes.
  */
 #ifndef CONN_SPLIT_H
 #define CONN_SPLIT_H
@@ -34,7 +39,15 @@ struct split {
 	const uint8_t *rec;
 	size_t nrec;
 	struct fmt_bad bad;
+	struct buf parked;   /* private: where to go on when it is opened */
 	struct split_in *in; /* private */
+	char *family; /* a rotated log: the name without .1; its file is looked for among those */
+	/* what it is to the source (source_state.c) */
+	bool found;	  /* in a directory or by a pattern, not named */
+	uint32_t group;	  /* its key group */
+	uint32_t ordinal; /* its place in the order of splits */
+	uint32_t twin;	  /* how many before it have the same name */
+	bool moved;	  /* what is known of it has changed since the last barrier */
 };
 
 struct split_conf {
@@ -59,6 +72,18 @@ int split_next(struct split *s, struct buf *out);
 
 /* After split_next: set line, offset and text of the record last returned. */
 void split_place(struct split *s);
+
+/* Append event times and place, open or not. */
+int split_save(const struct split *s, struct buf *out);
+/* A new split goes to where split_save was called: the place takes effect when it is opened.
+ * FERR_CORRUPT; from split_open then also FERR_LOST, when the file is another one or gone. */
+int split_load(struct split *s, const uint8_t *p, size_t n);
+/* Close, but keep the place. */
+int split_park(struct split *s);
+/* What has become of the file of a split that is parked at its end (gone is as it was); OTHER: the
+ * name has another file now, as far as size and inode tell. */
+enum split_change { SPLIT_SAME, SPLIT_GROWN, SPLIT_OTHER };
+enum split_change split_changed(const struct split *s);
 
 /* A descriptor to wait for while it has nothing (-1: none). */
 int split_fd(const struct split *s);

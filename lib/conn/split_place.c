@@ -1,0 +1,277 @@
+/*
+ * split_place: the place of a split as bytes, and going there; see split.h.
+ *
+ *	u32 version   u32 flags   i64 max_ts, disorder, first   u32 since_mark
+ *	bytes place:
+ *		u32 form   u64 line   u64 offset in the unpacked file   u64 bytes of the file read
+ *		u64 hash of its beginning   u32 length of that   u64 inode
+ *		text:   u32 format   bytes reader
+ *		frames: u64 sequence   u32 rows of the frame at offset that were given   u32 ended
+ *			bytes schema
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "conn/split_internal.h"
+#include "coord/ctl.h"
+#include "fio/fio.h"
+
+#define VERSION 1
+enum { READ = 1, DONE = 2 };
+
+/* What is read there; PIPE with it: it comes when it comes, and cannot go back. */
+enum form { NONE, TEXT, FRAMES, GEN, PIPE = 8 };
+
+struct place {
+	enum form form;
+	bool pipe;
+	uint64_t line, offset, taken;
+	struct file_id id;
+	uint32_t format; /* text */
+	uint64_t seq;	 /* frames */
+	uint32_t skip, ended;
+	const uint8_t *more; /* the reader's place, or the schema */
+	size_t nmore;
+};
+
+static int
+encode(const struct place *p, struct buf *out)
+{
+	int rc;
+
+	if ((rc = pack_u32(out, (uint32_t)p->form | (p->pipe ? PIPE : 0))) == 0 &&
+	    (rc = pack_u64(out, p->line)) == 0 && (rc = pack_u64(out, p->offset)) == 0 &&
+	    (rc = pack_u64(out, p->taken)) == 0 && (rc = pack_u64(out, p->id.hash)) == 0 &&
+	    (rc = pack_u32(out, p->id.n)) == 0)
+		rc = pack_u64(out, p->id.ino);
+	if (rc == 0 && p->form == TEXT)
+		rc = pack_u32(out, p->format);
+	if (rc == 0 && p->form == FRAMES && (rc = pack_u64(out, p->seq)) == 0 &&
+	    (rc = pack_u32(out, p->skip)) == 0)
+		rc = pack_u32(out, p->ended);
+	return rc == 0 ? pack_bytes(out, p->more, p->nmore) : rc;
+}
+
+static int
+decode(struct place *p, const struct buf *b)
+{
+	struct ctl_body in = { b->p, b->n, false };
+	uint32_t form = ctl_u32(&in);
+
+	*p = (struct place){ .form = (enum form)(form & ~(uint32_t)PIPE),
+			     .pipe = (form & PIPE) != 0 };
+	p->line = ctl_u64(&in);
+	p->offset = ctl_u64(&in);
+	p->taken = ctl_u64(&in);
+	p->id.hash = ctl_u64(&in);
+	p->id.n = ctl_u32(&in);
+	p->id.ino = ctl_u64(&in);
+	if (p->form == TEXT)
+		p->format = ctl_u32(&in);
+	if (p->form == FRAMES) {
+		p->seq = ctl_u64(&in);
+		p->skip = ctl_u32(&in);
+		p->ended = ctl_u32(&in);
+	}
+	p->more = ctl_bytes(&in, &p->nmore);
+	if (in.bad || in.n > 0 || p->form > GEN || p->id.n > FILE_HEAD)
+		return ferr(FERR_CORRUPT, "the place of a split is not one of this version");
+	return 0;
+}
+
+/* ---- keeping it ---- */
+
+/* A frame of which some rows are still to be given is read again. */
+static void
+frames_place(const struct split_in *in, struct place *p)
+{
+	bool begun = in->row < in->rows.n;
+
+	p->form = FRAMES;
+	p->seq = in->seq - begun;
+	p->ended = in->ended;
+	p->skip = in->skip;
+	if (!begun)
+		return;
+	p->offset = in->frame_at;
+	for (size_t at = 0; at < in->row; at += row_len(in->rows.p + at))
+		p->skip++;
+}
+
+/* The place of an open split. */
+static int
+place_now(const struct split *s, struct buf *out)
+{
+	const struct split_in *in = s->in;
+	struct place p = { .form = NONE, .line = s->line };
+	struct buf more = BUF_INIT;
+	int rc = 0;
+
+	if (in->gen != NULL) {
+		p.form = GEN;
+	} else {
+		p.pipe = s->kind == SPLIT_STDIN || file_live(in->file);
+		p.offset = in->base + in->at;
+		p.taken = file_taken(in->file);
+		rc = file_id(in->file, &p.id);
+	}
+	if (in->frames) {
+		frames_place(in, &p);
+		rc = rc == 0 ? schema_encode(&in->schema, &more) : rc;
+	} else if (in->reader != NULL) {
+		p.form = TEXT;
+		p.format = in->kind;
+		rc = rc == 0 ? fmt_reader_save(in->reader, &more) : rc;
+	}
+	p.more = more.p;
+	p.nmore = more.n;
+	if (rc == 0)
+		rc = encode(&p, out);
+	buf_fini(&more);
+	return rc;
+}
+
+int
+split_park(struct split *s)
+{
+	int rc;
+
+	s->parked.n = 0;
+	if ((rc = place_now(s, &s->parked)) == 0)
+		split_close(s);
+	return rc;
+}
+
+int
+split_save(const struct split *s, struct buf *out)
+{
+	struct buf place = BUF_INIT;
+	int rc;
+
+	if ((rc = pack_u32(out, VERSION)) != 0 ||
+	    (rc = pack_u32(out, (s->read ? READ : 0) | (s->done ? DONE : 0))) != 0 ||
+	    (rc = pack_u64(out, (uint64_t)s->max_ts)) != 0 ||
+	    (rc = pack_u64(out, (uint64_t)s->disorder)) != 0 ||
+	    (rc = pack_u64(out, (uint64_t)s->first)) != 0 ||
+	    (rc = pack_u32(out, s->since_mark)) != 0)
+		return rc;
+	if (!s->open)
+		return pack_bytes(out, s->parked.p, s->parked.n);
+	if ((rc = place_now(s, &place)) == 0)
+		rc = pack_bytes(out, place.p, place.n);
+	buf_fini(&place);
+	return rc;
+}
+
+/* ---- going there ---- */
+
+int
+split_load(struct split *s, const uint8_t *p, size_t n)
+{
+	struct ctl_body in = { p, n, false };
+	struct place place;
+	const uint8_t *bytes;
+	uint32_t version = ctl_u32(&in), flags = ctl_u32(&in);
+	int rc;
+
+	s->read = (flags & READ) != 0;
+	s->done = (flags & DONE) != 0;
+	s->max_ts = (int64_t)ctl_u64(&in);
+	s->disorder = (int64_t)ctl_u64(&in);
+	s->first = (int64_t)ctl_u64(&in);
+	s->since_mark = ctl_u32(&in);
+	bytes = ctl_bytes(&in, &n);
+	if (in.bad || in.n > 0 || version != VERSION)
+		return ferr(FERR_CORRUPT, "the place of %s is not one of this version", s->name);
+	s->parked.n = 0;
+	if ((rc = buf_put(&s->parked, bytes, n)) != 0 || n == 0)
+		return rc;
+	return (rc = decode(&place, &s->parked)) != 0 ? ferr_prefix(rc, "%s", s->name) : 0;
+}
+
+/* A log may have been renamed, copied, and followed by others. */
+static int
+find_log(struct split *s, const struct place *p)
+{
+	struct split_in *in = s->in;
+	struct follow_found f;
+	int rc = follow_find(&f, s->follow ? s->name : s->family, &p->id, p->offset);
+
+	if (rc != 0)
+		return rc;
+	in->file = f.file;
+	in->b = f.ahead;
+	if (!s->follow) {
+		f.file = NULL;
+		f.ahead = (struct buf)BUF_INIT;
+		follow_found_fini(&f);
+		return 0;
+	}
+	in->finishing = f.copy;
+	in->later = f.later;
+	in->nlater = f.nlater;
+	return follow_new(&in->follow, s->name);
+}
+
+static int
+resume_frames(struct split_in *in, const struct place *p)
+{
+	int rc = schema_decode(&in->schema, p->more, p->nmore);
+
+	in->frames = true;
+	in->seq = p->seq;
+	in->skip = p->skip;
+	in->ended = p->ended != 0;
+	return rc == 0 ? split_map_fields(in) : rc;
+}
+
+static int
+resume_text(struct split_in *in, const struct place *p)
+{
+	struct fmt_conf c = split_fmt_conf(in, (enum fmt_kind)p->format);
+	int rc = fmt_reader_new(&in->reader, &c);
+
+	in->kind = c.kind;
+	return rc == 0 ? fmt_reader_load(in->reader, p->more, p->nmore) : rc;
+}
+
+int
+split_resume(struct split *s)
+{
+	struct split_in *in = s->in;
+	struct place p;
+	int rc = decode(&p, &s->parked);
+
+	if (rc == 0 && s->kind == SPLIT_GEN)
+		rc = gen_seek(in->gen, p.line);
+	else if (rc == 0 && (s->follow || s->family != NULL) && !p.pipe)
+		rc = find_log(s, &p);
+	else if (rc == 0 && s->kind == SPLIT_FILE && (rc = split_open_file(s)) == 0 &&
+		 !file_live(in->file))
+		rc = file_resume(in->file, &p.id, p.offset, &in->b);
+	if (rc != 0)
+		return rc;
+	s->line = p.line;
+	in->base = p.offset;
+	if (p.form == TEXT)
+		rc = resume_text(in, &p);
+	else if (p.form == FRAMES)
+		rc = resume_frames(in, &p);
+	if (rc == 0)
+		buf_fini(&s->parked);
+	return rc;
+}
+
+enum split_change
+split_changed(const struct split *s)
+{
+	struct place p;
+	struct stat st;
+
+	if (s->kind != SPLIT_FILE || s->family != NULL || s->parked.n == 0 ||
+	    decode(&p, &s->parked) != 0 || p.pipe || fio_stat(s->name, &st) != 0)
+		return SPLIT_SAME;
+	if ((uint64_t)st.st_size > p.taken)
+		return SPLIT_GROWN;
+	return (uint64_t)st.st_size < p.taken || st.st_ino != p.id.ino ? SPLIT_OTHER : SPLIT_SAME;
+}

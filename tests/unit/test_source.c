@@ -1,0 +1,852 @@
+/*
+ * test_source: a source that goes on from a checkpoint gives what one without a crash would have
+ * given next, rows and watermarks, byte for byte; at another parallelism the same rows; and what
+ * it says of input that is not what it was.
+ *
+ * The runtime is a stand-in of a few lines: what is emitted gathers in one buffer, and a checkpoint
+ * is taken whenever the test wants one.
+ */
+#include <stdarg.h>
+#include <unistd.h>
+
+#include "conn/source.h"
+#include "state/state.h"
+#include "t.h"
+
+#define GROUPS 128
+#define NUMBERS 8
+
+struct number {
+	const char *name;
+	enum snap_merge merge;
+	int64_t v;
+};
+
+struct op {
+	struct buf rows, out; /* being made; all that was emitted */
+	struct schema schema;
+	struct op_task task;
+	struct state *state;
+	struct number number[NUMBERS];
+	unsigned nnumber;
+	int64_t now, wm;
+	bool full, idle;
+};
+
+/* ---- the stand-in ---- */
+
+int
+op_bad(struct op *op, const char *at, const char *reason, const void *text, size_t n)
+{
+	(void)text;
+	(void)n;
+	return buf_printf(&op->out, "bad %s %s;", at, reason);
+}
+
+int
+op_emit_idle(struct op *op, bool idle)
+{
+	op->idle = idle;
+	op->rows.n = 0; /* as the runtime, which seals its buffer */
+	return buf_puts(&op->out, idle ? "idle;" : "active;");
+}
+
+int
+op_emit_watermark(struct op *op, int64_t wm)
+{
+	T_OK(!op->idle || wm != INT64_MAX);
+	op->wm = wm;
+	op->rows.n = 0;
+	return buf_printf(&op->out, "wm %" PRId64 ";", wm);
+}
+
+bool
+op_full(const struct op *op)
+{
+	return op->full;
+}
+
+int64_t
+op_now(const struct op *op)
+{
+	return op->now;
+}
+
+int
+op_number(struct op *op, const char *name, enum snap_merge merge, int64_t **v)
+{
+	struct number *n = &op->number[op->nnumber++];
+
+	n->name = name;
+	n->merge = merge;
+	*v = &n->v;
+	return 0;
+}
+
+const struct schema *
+op_out_schema(const struct op *op)
+{
+	return &op->schema;
+}
+
+struct buf *
+op_rows_buf(struct op *op)
+{
+	return &op->rows;
+}
+
+int
+op_rows_done(struct op *op, size_t at, unsigned rows)
+{
+	T_OK(at <= op->rows.n && rows > 0);
+	T_INT(buf_put(&op->out, op->rows.p + at, op->rows.n - at), 0);
+	op->rows.n = 0;
+	return 0;
+}
+
+int
+op_set_schema(struct op *op, const struct schema *s)
+{
+	return schema_copy(&op->schema, s);
+}
+
+struct state *
+op_state(struct op *op)
+{
+	return op->state;
+}
+
+bool
+op_stopping(const struct op *op)
+{
+	(void)op;
+	return false;
+}
+
+const struct op_task *
+op_task(const struct op *op)
+{
+	return &op->task;
+}
+
+int
+op_wait_fd(struct op *op, int fd)
+{
+	(void)op;
+	(void)fd;
+	return 0;
+}
+
+void
+op_wake_at(struct op *op, int64_t mono_ns)
+{
+	(void)op;
+	(void)mono_ns;
+}
+
+void
+op_warn_unseen(struct op *op, const struct schema *s, const char *field)
+{
+	if (schema_find(s, field, strlen(field)) < 0)
+		buf_printf(&op->out, "unseen %s;", field);
+}
+
+/* ---- runs ---- */
+
+/* A job: how many subtasks it has, and what its source's words say. */
+struct job {
+	char *uris[8];
+	int nuris;
+	struct source_spec spec;
+	unsigned parallel;
+	bool full; /* the output is full all the time: small steps */
+};
+
+/* A checkpoint of one subtask. */
+struct checkpoint {
+	struct buf log;
+	struct number number[NUMBERS];
+	unsigned nnumber;
+	size_t at; /* what had been emitted */
+};
+
+struct run {
+	struct op op;
+	struct source *source;
+	struct buf log;
+	uint64_t equal;
+	int rc;
+	bool ended;
+	bool full; /* the next checkpoint has all of the state */
+};
+
+static void
+run_open(struct run *r, const struct job *job, unsigned subtask, const struct checkpoint *from,
+	 unsigned nfrom, uint32_t parallel)
+{
+	struct source_spec spec = job->spec;
+	struct state_conf c = { .groups = GROUPS, .mem = 1 << 26 };
+	struct op_task *t = &r->op.task;
+
+	memset(r, 0, sizeof(*r));
+	spec.uris = (char **)(uintptr_t)job->uris;
+	spec.nuris = job->nuris;
+	t->subtask = subtask;
+	t->parallel = parallel;
+	t->groups = GROUPS;
+	t->lo = (subtask * GROUPS + parallel - 1) / parallel;
+	t->hi = ((subtask + 1) * GROUPS - 1) / parallel;
+	t->epoch = nfrom > 0 ? 1 : 0;
+	r->full = nfrom > 0 && nfrom != parallel;
+	c.lo = t->lo;
+	c.hi = t->hi;
+	schema_init(&r->op.schema);
+	r->op.now = 1000000000;
+	r->op.wm = INT64_MIN;
+	r->op.full = job->full;
+	T_INT(state_new(&r->op.state, &c), 0);
+	if ((r->rc = source_new(&r->source, &spec)) != 0)
+		return;
+	T_INT(source_class.start(r->source, &r->op), 0);
+	for (unsigned i = 0; i < nfrom; i++) {
+		T_INT(state_load(r->op.state, from[i].log.p, from[i].log.n), 0);
+		T_INT(buf_put(&r->log, from[i].log.p, from[i].log.n), 0);
+		for (unsigned k = 0; k < r->op.nnumber; k++) {
+			int64_t v = from[i].number[k].v, *to = &r->op.number[k].v;
+
+			if (r->op.number[k].merge == SNAP_SUM)
+				*to += subtask == 0 ? v : 0;
+			else if (i == 0 || v < *to)
+				*to = v;
+		}
+	}
+	r->rc = source_class.on_restored(r->source, &r->op, &r->equal);
+}
+
+static void
+run_close(struct run *r)
+{
+	source_free(r->source);
+	state_free(r->op.state);
+	schema_fini(&r->op.schema);
+	buf_fini(&r->op.rows);
+	buf_fini(&r->op.out);
+	buf_fini(&r->log);
+}
+
+/* One step: false when it has ended, waits, or failed. */
+static bool
+step(struct run *r)
+{
+	int rc;
+
+	r->op.now += 2000000000;
+	if (r->rc != 0 || r->ended)
+		return false;
+	r->op.rows.n = 0;
+	if ((rc = source_class.produce(r->source, &r->op)) == OP_END) {
+		r->ended = true;
+		T_INT(source_class.on_end(r->source, &r->op), 0);
+	}
+	r->rc = rc < 0 ? rc : 0;
+	return rc == OP_MORE;
+}
+
+static void
+run_on(struct run *r)
+{
+	while (step(r))
+		;
+}
+
+static void
+barrier(struct run *r, uint32_t flags, struct checkpoint *c)
+{
+	struct barrier b = { .epoch = 1, .flags = flags };
+	bool done = false;
+
+	T_INT(source_class.on_barrier(r->source, &r->op, &b), 0);
+	T_INT(state_barrier(r->op.state, r->full), 0);
+	if (r->full)
+		r->log.n = 0;
+	r->full = false;
+	while (!done)
+		T_INT(state_copy(r->op.state, &r->log, 4096, &done), 0);
+	memset(c, 0, sizeof(*c));
+	T_INT(buf_put(&c->log, r->log.p, r->log.n), 0);
+	memcpy(c->number, r->op.number, sizeof(c->number));
+	c->nnumber = r->op.nnumber;
+	c->at = r->op.out.n;
+}
+
+/* One subtask, from every step of it: the rest must be the rest. */
+static unsigned
+every_step(const struct job *job, unsigned subtask)
+{
+	struct checkpoint c[256];
+	struct run r, again;
+	unsigned n = 0;
+
+	run_open(&r, job, subtask, NULL, 0, job->parallel);
+	T_INT(r.rc, 0);
+	barrier(&r, 0, &c[n++]);
+	while (n < 255 && step(&r))
+		barrier(&r, 0, &c[n++]);
+	T_OK(r.ended && n < 255);
+	barrier(&r, 0, &c[n++]);
+	for (unsigned i = 0; i < n; i++) {
+		run_open(&again, job, subtask, &c[i], 1, job->parallel);
+		run_on(&again);
+		T_OK(again.ended);
+		if (c[i].at < r.op.out.n)
+			T_MEM(again.op.out.p, again.op.out.n, r.op.out.p + c[i].at,
+			      r.op.out.n - c[i].at);
+		run_close(&again);
+		buf_fini(&c[i].log);
+	}
+	run_close(&r);
+	return n;
+}
+
+static char dir[] = "/tmp/fjord-source-XXXXXX";
+
+static void
+shell(const char *fmt, ...)
+{
+	char command[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(command, sizeof(command), fmt, ap);
+	va_end(ap);
+	if (system(command) != 0)
+		T_FAIL("%s", command);
+}
+
+static void
+begin(void)
+{
+	if (mkdtemp(dir) == NULL || chdir(dir) != 0) {
+		printf("# no temporary directory\n");
+		exit(1);
+	}
+}
+
+static void
+end(void)
+{
+	shell("rm -r %s", dir);
+	memcpy(dir + strlen(dir) - 6, "XXXXXX", 6);
+}
+
+/* n records of key k, times from, from + by, ... in seconds. */
+static void
+put(const char *name, int k, int n, int from, int by)
+{
+	FILE *f = fopen(name, "a");
+
+	for (int i = 0; i < n; i++)
+		fprintf(f, "{\"k\":%d,\"t\":%d}\n", k, from + i * by);
+	fclose(f);
+}
+
+static struct job
+job_of(unsigned parallel, int nuris, ...)
+{
+	struct job j = { .spec = SOURCE_SPEC_INIT, .parallel = parallel, .nuris = nuris };
+	va_list ap;
+
+	va_start(ap, nuris);
+	for (int i = 0; i < nuris; i++)
+		j.uris[i] = va_arg(ap, char *);
+	va_end(ap);
+	j.spec.time = TIME_FIELD;
+	j.spec.time_spec = "t";
+	return j;
+}
+
+/* ---- one after the other, byte for byte ---- */
+
+T(files_merged_by_time)
+{
+	struct job j;
+
+	begin();
+	put("even", 0, 2500, 0, 2);
+	put("odd", 1, 2500, 1, 2);
+	put("late", 2, 10, 4000, 1);
+	shell("printf 't,k,x\\n7,3,5\\n8,4,6\\n' >table; gzip table; echo bad >>even");
+	j = job_of(1, 4, "even", "odd", "table.gz", "late");
+	T_OK(every_step(&j, 0) >= 9);
+	j.spec.marks = MARKS_EACH;
+	T_OK(every_step(&j, 0) >= 9);
+	j.spec.marks = MARKS_NONE;
+	T_OK(every_step(&j, 0) >= 9);
+	j.spec.marks = MARKS_FIELD;
+	j.spec.marks_field = "x";
+	T_OK(every_step(&j, 0) >= 9);
+	j.spec.marks = MARKS_AUTO;
+	j.full = true;
+	T_OK(every_step(&j, 0) > 9);
+	j.spec.sequence = true;
+	T_OK(every_step(&j, 0) > 9);
+	j.spec.sequence = false;
+	j.spec.time = TIME_NONE;
+	j.spec.meta = "m_";
+	T_OK(every_step(&j, 0) > 9);
+	end();
+}
+
+T(columns_and_limit)
+{
+	struct job j;
+
+	begin();
+	put("even", 0, 1500, 0, 2);
+	put("odd", 1, 1500, 1, 2);
+	j = job_of(1, 2, "even", "odd");
+	j.full = true;
+	j.spec.fields = "t:time, k:str, none";
+	j.spec.limit = 2345;
+	T_OK(every_step(&j, 0) > 5);
+	end();
+}
+
+T(generators)
+{
+	struct job j =
+	    job_of(1, 3, "gen:nexmark?n=2500", "gen:nexmark?n=700&seed=2", "gen:nexmark?n=2500");
+
+	j.spec.time = TIME_NONE;
+	j.full = true;
+	T_OK(every_step(&j, 0) > 20);
+	j.spec.marks = MARKS_EACH;
+	T_OK(every_step(&j, 0) > 20);
+}
+
+T(each_subtask_has_its_splits)
+{
+	struct job j;
+
+	begin();
+	put("a", 0, 1200, 0, 2);
+	put("b", 1, 1200, 1, 2);
+	put("c", 2, 1200, 500, 2);
+	j = job_of(2, 3, "a", "b", "c");
+	T_OK(every_step(&j, 0) >= 4);
+	T_OK(every_step(&j, 1) >= 3);
+	end();
+}
+
+/* ---- another parallelism ---- */
+
+static int64_t
+total(const struct run *r, int64_t *sum)
+{
+	const uint8_t *p = r->op.out.p, *end = p + r->op.out.n;
+	int64_t n = 0;
+
+	while (p < end) {
+		if (*p == 'w' || *p == 'i' || *p == 'a') {
+			p = (const uint8_t *)strchr((const char *)p, ';') + 1;
+			continue;
+		}
+		*sum += row_get(p, 0).i * 1000003 + row_get(p, 1).i;
+		p += row_len(p);
+		n++;
+	}
+	return n;
+}
+
+/* Three lives at other parallelisms, `steps` steps each but the last; all rows once. */
+static void
+rescaled(const struct job *job, const unsigned *parallel, unsigned lives, int steps, int64_t want_n,
+	 int64_t want_sum)
+{
+	struct checkpoint c[8], old[8];
+	unsigned nold = 0;
+	int64_t n = 0, sum = 0;
+	struct run r[8];
+
+	for (unsigned life = 0; life < lives; life++) {
+		unsigned p = parallel[life];
+
+		for (unsigned i = 0; i < p; i++) {
+			run_open(&r[i], job, i, old, nold, p);
+			T_INT(r[i].rc, 0);
+			for (int s = 0; (life + 1 == lives || s < steps) && step(&r[i]); s++)
+				;
+			barrier(&r[i], 0, &c[i]);
+			buf_putc(&r[i].op.out, 'i'); /* an end for strchr */
+			buf_puts(&r[i].op.out, ";");
+			buf_putc(&r[i].op.out, '\0');
+			r[i].op.out.n--;
+			n += total(&r[i], &sum);
+			run_close(&r[i]);
+		}
+		for (unsigned i = 0; i < nold; i++)
+			buf_fini(&old[i].log);
+		memcpy(old, c, sizeof(old));
+		nold = p;
+	}
+	for (unsigned i = 0; i < nold; i++)
+		buf_fini(&old[i].log);
+	T_INT(n, want_n);
+	T_INT(sum, want_sum);
+}
+
+T(rescaling_gives_each_row_once)
+{
+	static const unsigned ways[][3] = {
+		{ 1, 1, 1 }, { 1, 3, 2 }, { 4, 1, 5 }, { 2, 7, 3 }, { 5, 2, 1 }
+	};
+	struct job j;
+	int64_t sum = 0;
+
+	begin();
+	for (int k = 0; k < 5; k++) {
+		char name[2] = { (char)('a' + k), '\0' };
+
+		put(name, k, 900, k * 7, 2);
+		for (int i = 0; i < 900; i++)
+			sum += k * INT64_C(1000003) + k * 7 + i * 2;
+	}
+	j = job_of(1, 5, "a", "b", "c", "d", "e");
+	j.full = true;
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+		rescaled(&j, ways[i], 3, 1, 5 * 900, sum);
+		rescaled(&j, ways[i], 3, 2, 5 * 900, sum);
+	}
+	end();
+}
+
+/* ---- C18 ---- */
+
+T(c18_a_subtask_without_splits)
+{
+	struct job j;
+	struct run r;
+
+	begin();
+	put("a", 0, 3, 0, 1);
+	j = job_of(2, 1, "a");
+	run_open(&r, &j, 1, NULL, 0, 2);
+	T_OK(!step(&r));
+	T_OK(r.ended);
+	T_MEM(r.op.out.p, r.op.out.n, "wm 9223372036854775807;", 23);
+	run_close(&r);
+	j.spec.follow = true;
+	run_open(&r, &j, 1, NULL, 0, 2);
+	T_OK(!step(&r));
+	T_OK(!r.ended);
+	T_MEM(r.op.out.p, r.op.out.n, "idle;", 5);
+	run_close(&r);
+	j.spec.follow = false;
+	j.spec.hold = true;
+	run_open(&r, &j, 1, NULL, 0, 2);
+	T_OK(!step(&r));
+	T_OK(r.ended);
+	T_MEM(r.op.out.p, r.op.out.n, "idle;", 5);
+	run_close(&r);
+	end();
+}
+
+/* ---- input that changes ---- */
+
+/* The first field of all rows that were emitted. */
+static const char *
+keys(struct run *r)
+{
+	static char text[4096];
+	size_t n = 0;
+	const uint8_t *p, *stop;
+
+	buf_puts(&r->op.out, "i;");
+	buf_cstr(&r->op.out);
+	p = r->op.out.p;
+	stop = p + r->op.out.n;
+	text[0] = '\0';
+	while (p < stop && n < sizeof(text) - 8) {
+		if (*p == 'w' || *p == 'i' || *p == 'a') {
+			p = (const uint8_t *)strchr((const char *)p, ';') + 1;
+			continue;
+		}
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "%d", (int)row_get(p, 0).i);
+		p += row_len(p);
+	}
+	return text;
+}
+
+/* Run all, with a last barrier of that kind; what was read before. */
+static void
+to_the_end(const struct job *j, uint32_t flags, struct checkpoint *c)
+{
+	struct run r;
+
+	run_open(&r, j, 0, NULL, 0, 1);
+	T_INT(r.rc, 0);
+	run_on(&r);
+	barrier(&r, flags, c);
+	run_close(&r);
+}
+
+T(a_finished_job_names_what_is_new)
+{
+	struct checkpoint c;
+	struct job j;
+	struct run r;
+
+	begin();
+	shell("mkdir d");
+	put("d/a", 1, 2, 0, 1);
+	put("d/b", 2, 2, 0, 1);
+	j = job_of(1, 1, "d/");
+	to_the_end(&j, BARRIER_FINAL, &c);
+	run_open(&r, &j, 0, &c, 1, 1);
+	T_INT(r.rc, 0);
+	run_on(&r);
+	T_OK(r.ended);
+	T_STR(keys(&r), "");
+	run_close(&r);
+	put("d/b", 3, 1, 0, 1);
+	put("d/c", 4, 1, 0, 1);
+	run_open(&r, &j, 0, &c, 1, 1);
+	T_INT(r.rc, FERR_USAGE);
+	T_OK(strstr(ferr_text(), "d/b has grown, d/c is new;") != NULL);
+	run_close(&r);
+	/* what was read and is gone is no matter */
+	shell("rm -r d");
+	run_open(&r, &j, 0, &c, 1, 1);
+	T_INT(r.rc, 0);
+	run_close(&r);
+	buf_fini(&c.log);
+	end();
+}
+
+T(a_crash_behind_the_end_does_not_read_on)
+{
+	struct checkpoint c;
+	struct job j;
+	struct run r;
+
+	begin();
+	shell("mkdir d");
+	put("d/a", 1, 2, 0, 1);
+	j = job_of(1, 1, "d/");
+	to_the_end(&j, 0, &c);
+	put("d/a", 3, 1, 0, 1);
+	put("d/b", 4, 1, 0, 1);
+	run_open(&r, &j, 0, &c, 1, 1);
+	T_INT(r.rc, 0);
+	run_on(&r);
+	T_OK(r.ended);
+	T_STR(keys(&r), "");
+	run_close(&r);
+	buf_fini(&c.log);
+	end();
+}
+
+T(with_hold_the_next_run_reads_on)
+{
+	struct checkpoint c, next;
+	struct job j;
+	struct run r;
+
+	begin();
+	shell("mkdir d");
+	put("d/a", 1, 2, 0, 1);
+	put("d/b", 2, 2, 0, 1);
+	shell("printf '{\"k\":5,' >>d/b");
+	j = job_of(1, 1, "d/");
+	j.spec.hold = true;
+	to_the_end(&j, BARRIER_FINAL, &c);
+	shell("printf '\"t\":9}\\n' >>d/b");
+	put("d/c", 4, 1, 0, 1);
+	run_open(&r, &j, 0, &c, 1, 1);
+	T_INT(r.rc, 0);
+	run_on(&r);
+	T_OK(r.ended);
+	T_OK(r.op.wm != INT64_MAX);
+	barrier(&r, BARRIER_FINAL, &next);
+	T_STR(keys(&r), "45");
+	run_close(&r);
+	run_open(&r, &j, 0, &next, 1, 1);
+	run_on(&r);
+	T_OK(r.ended);
+	T_STR(keys(&r), "");
+	run_close(&r);
+	/* one that was replaced is not passed over */
+	shell("echo '{\"k\":7}' >d/a");
+	run_open(&r, &j, 0, &next, 1, 1);
+	run_on(&r);
+	T_INT(r.rc, FERR_LOST);
+	run_close(&r);
+	buf_fini(&c.log);
+	buf_fini(&next.log);
+	end();
+}
+
+T(row_33_another_file_is_refused)
+{
+	struct checkpoint c;
+	struct job j;
+	struct run r;
+
+	begin();
+	put("a", 1, 2500, 0, 1);
+	j = job_of(1, 1, "a");
+	run_open(&r, &j, 0, NULL, 0, 1);
+	T_OK(step(&r));
+	barrier(&r, 0, &c);
+	run_close(&r);
+	shell("sed -i s/1/2/ a");
+	run_open(&r, &j, 0, &c, 1, 1);
+	T_INT(r.rc, FERR_LOST);
+	run_close(&r);
+	shell("rm a");
+	run_open(&r, &j, 0, &c, 1, 1);
+	T_INT(r.rc, FERR_USAGE);
+	T_OK(strstr(ferr_text(), "cannot read a") != NULL);
+	run_close(&r);
+	run_open(&r, &j, 0, NULL, 0, 1);
+	T_INT(r.rc, FERR_USAGE);
+	run_close(&r);
+	buf_fini(&c.log);
+	end();
+}
+
+T(all_subtasks_must_see_the_same_files)
+{
+	struct run a, b, c;
+	struct job j;
+
+	begin();
+	shell("mkdir d; touch d/1 d/2");
+	j = job_of(3, 1, "d/");
+	run_open(&a, &j, 0, NULL, 0, 3);
+	run_open(&b, &j, 1, NULL, 0, 3);
+	shell("touch d/3");
+	run_open(&c, &j, 2, NULL, 0, 3);
+	T_OK(a.equal == b.equal && a.equal != c.equal);
+	run_close(&a);
+	run_close(&b);
+	run_close(&c);
+	end();
+}
+
+T(a_new_file_of_a_followed_directory_is_one_subtask_s)
+{
+	struct checkpoint c[3];
+	struct run r[3];
+	struct job j;
+	char all[64] = "";
+
+	begin();
+	shell("mkdir d");
+	put("d/1", 1, 1, 0, 1);
+	j = job_of(3, 1, "d/");
+	j.spec.follow = true;
+	for (unsigned i = 0; i < 3; i++) {
+		run_open(&r[i], &j, i, NULL, 0, 3);
+		run_on(&r[i]);
+	}
+	for (int k = 2; k < 6; k++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "d/%d", k);
+		put(name, k, 1, 0, 1);
+	}
+	/* found while running, and once more by all after a restart at another parallelism */
+	for (unsigned i = 0; i < 3; i++) {
+		run_on(&r[i]);
+		barrier(&r[i], 0, &c[i]);
+		strcat(all, keys(&r[i]));
+		run_close(&r[i]);
+	}
+	put("d/6", 6, 1, 0, 1);
+	put("d/7", 7, 1, 0, 1);
+	for (unsigned i = 0; i < 2; i++) {
+		run_open(&r[i], &j, i, c, 3, 2);
+		T_INT(r[i].rc, 0);
+		run_on(&r[i]);
+		strcat(all, keys(&r[i]));
+		run_close(&r[i]);
+	}
+	T_INT(strlen(all), 7);
+	for (const char *k = "1234567"; *k != '\0'; k++)
+		T_OK(strchr(all, *k) != NULL);
+	for (unsigned i = 0; i < 3; i++)
+		buf_fini(&c[i].log);
+	end();
+}
+
+T(a_followed_directory_whose_logs_rotate)
+{
+	struct checkpoint c;
+	struct job j;
+	struct run r;
+
+	begin();
+	shell("mkdir d");
+	put("d/log.1", 1, 1, 0, 1);
+	put("d/log", 2, 1, 0, 1);
+	j = job_of(1, 1, "d/");
+	j.spec.follow = true;
+	j.spec.time = TIME_NONE;
+	run_open(&r, &j, 0, NULL, 0, 1);
+	run_on(&r);
+	/* rotated while it runs, then again while it does not */
+	shell("mv d/log.1 d/log.2; mv d/log d/log.1");
+	run_on(&r);
+	barrier(&r, 0, &c);
+	T_STR(keys(&r), "21");
+	run_close(&r);
+	put("d/log.1", 3, 1, 0, 1);
+	shell("mv d/log.2 d/log.3; mv d/log.1 d/log.2; sleep 0.02");
+	put("d/log.1", 4, 1, 0, 1);
+	put("d/log", 5, 1, 0, 1);
+	run_open(&r, &j, 0, &c, 1, 1);
+	T_INT(r.rc, 0);
+	for (int i = 0; i < 4; i++)
+		run_on(&r);
+	T_STR(keys(&r), "3"); /* what comes next begins when log.2 has been quiet for 5 s */
+	run_close(&r);
+	shell("gzip d/log.2");
+	run_open(&r, &j, 0, &c, 1, 1);
+	T_INT(r.rc, 0);
+	for (int i = 0; i < 4; i++)
+		run_on(&r);
+	T_STR(keys(&r), "345");
+	run_close(&r);
+	buf_fini(&c.log);
+	end();
+}
+
+/* ---- what the planner is told ---- */
+
+T(what_cannot_be_read_again)
+{
+	struct op_facts f = { 0 };
+	struct source *s = NULL;
+	struct job j;
+
+	begin();
+	put("a", 1, 1, 0, 1);
+	shell("mkfifo p");
+	j = job_of(1, 2, "a", "p");
+	j.spec.uris = j.uris;
+	j.spec.nuris = 1;
+	T_INT(source_new(&s, &j.spec), 0);
+	source_class.describe(s, &f);
+	T_OK(f.noreplay == NULL && f.most == 0);
+	source_free(s);
+	j.spec.nuris = 2;
+	j.spec.limit = 5;
+	T_INT(source_new(&s, &j.spec), 0);
+	source_class.describe(s, &f);
+	T_OK(f.noreplay != NULL && f.most == 1);
+	source_free(s);
+	end();
+}
+
+T_MAIN

@@ -13,7 +13,7 @@ endif
 OPT = -O3 -g
 WARN = -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes
 FJORD_CFLAGS = -std=c17 -D_GNU_SOURCE $(OPT) $(WARN) -Ilib $(CFLAGS)
-LIBS = -Wl,--as-needed -lm -ldl
+LIBS = -Wl,--as-needed -llmdb -ljansson -lpthread -lm -ldl
 BUILD = build/obj
 BIN = bin
 

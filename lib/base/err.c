@@ -11,11 +11,13 @@ static _Thread_local char text[2048];
 int
 ferr(int code, const char *fmt, ...)
 {
+	char new[sizeof(text)]; /* what is formatted may hold the old text */
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
+	vsnprintf(new, sizeof(new), fmt, ap);
 	va_end(ap);
+	memcpy(text, new, strlen(new) + 1);
 	return code;
 }
 

@@ -35,8 +35,9 @@ struct csv {
 	csv_cut_fn *cut_fn; /* fast way */
 	struct csv_cut cut;
 
-	unsigned ncols; /* 0: the header is still to come */
-	bool broken;	/* the header could not be used */
+	unsigned ncols;	   /* 0: the header is still to come */
+	bool broken;	   /* the header could not be used */
+	struct buf header; /* its text, so that a reader can go on in the middle of a file */
 	struct column *kept;
 	unsigned nkept, nslots;
 	bool full;     /* every slot is a column's */
@@ -72,6 +73,7 @@ csv_free(struct csv *c)
 	free(c->cells);
 	free(c->cut.ends);
 	buf_fini(&c->text);
+	buf_fini(&c->header);
 	free(c);
 }
 
@@ -598,6 +600,8 @@ exact_header(struct fmt_reader *r, const uint8_t *s, size_t n, struct fmt_bad *b
 	int rc;
 
 	c->broken = true; /* until all is well */
+	if ((rc = buf_put(&c->header, s, n)) != 0)
+		return rc;
 	if ((rc = check_text(s, n, &at, &why)) != 0 ||
 	    (rc = split(c, s, n, max, &got, &at, &why)) != 0)
 		return rc == FERR_DATA ? fmt_bad(r, bad, s, n, at, "%s", why) : rc;
@@ -620,6 +624,34 @@ exact_header(struct fmt_reader *r, const uint8_t *s, size_t n, struct fmt_bad *b
 		rc = number_columns(r, s, n, bad);
 	c->broken = rc != 0;
 	return rc;
+}
+
+enum { SAVED_BROKEN = 1 };
+
+void
+csv_save(const struct csv *c, struct fmt_state *st)
+{
+	st->state = (uint8_t)c->state;
+	st->flags = c->broken ? SAVED_BROKEN : 0;
+	if (!c->broken) {
+		st->p = c->header.p;
+		st->n = c->header.n;
+	}
+}
+
+int
+csv_load(struct fmt_reader *r, const struct fmt_state *st)
+{
+	struct fmt_bad bad;
+	int rc;
+
+	if (st->state > CLOSING)
+		return ferr(FERR_CORRUPT, "the place in the table is not one of this version");
+	if (st->n > 0 && (rc = exact_header(r, st->p, st->n, &bad)) != 0)
+		return rc == FERR_DATA ? ferr(FERR_CORRUPT, "the header: %s", bad.reason) : rc;
+	r->csv->broken = (st->flags & SAVED_BROKEN) != 0;
+	r->csv->state = (enum state)st->state;
+	return 0;
 }
 
 /* The rest of a record that was too long goes by. */

@@ -306,6 +306,62 @@ fmt_reader_set_line(struct fmt_reader *r, uint64_t line)
 	r->header_apart = line > 1;
 }
 
+/*
+ * Places as bytes:
+ *	u8 version, format, flags here, flags of the format   u8 state of the format, 3 x 0
+ *	u64 line   u64 column   u64 depth   bytes of the format
+ */
+
+#define SAVED_VERSION 1
+#define SAVED_LEN 32
+enum { SAVED_BEGUN = 1, SAVED_SKIPPING = 2, SAVED_RESUMED = 4, SAVED_APART = 8 };
+
+int
+fmt_reader_save(const struct fmt_reader *r, struct buf *out)
+{
+	struct fmt_state st = { 0 };
+	uint8_t p[SAVED_LEN] = { SAVED_VERSION, (uint8_t)r->kind };
+
+	if (r->csv != NULL)
+		csv_save(r->csv, &st);
+	if (r->json != NULL)
+		ndjson_save(r->json, &st);
+	p[2] = (uint8_t)((r->begun ? SAVED_BEGUN : 0) | (r->skipping ? SAVED_SKIPPING : 0) |
+			 (r->resumed ? SAVED_RESUMED : 0) | (r->header_apart ? SAVED_APART : 0));
+	p[3] = st.flags;
+	p[4] = st.state;
+	le64put(p + 8, r->line);
+	le64put(p + 16, r->col);
+	le64put(p + 24, st.depth);
+	if (buf_room(out, sizeof(p) + st.n) != 0)
+		return FERR_NOMEM;
+	(void)buf_put(out, p, sizeof(p)); /* there is room */
+	return buf_put(out, st.p, st.n);
+}
+
+int
+fmt_reader_load(struct fmt_reader *r, const uint8_t *p, size_t n)
+{
+	struct fmt_state st;
+
+	if (n < SAVED_LEN || p[0] != SAVED_VERSION || p[1] != (uint8_t)r->kind)
+		return ferr(FERR_CORRUPT, "the place in the text is not one of this version");
+	st = (struct fmt_state){ .state = p[4],
+				 .flags = p[3],
+				 .depth = le64get(p + 24),
+				 .p = p + SAVED_LEN,
+				 .n = n - SAVED_LEN };
+	r->begun = (p[2] & SAVED_BEGUN) != 0;
+	r->skipping = (p[2] & SAVED_SKIPPING) != 0;
+	r->resumed = (p[2] & SAVED_RESUMED) != 0;
+	r->header_apart = (p[2] & SAVED_APART) != 0;
+	r->line = r->rec_line = le64get(p + 8);
+	r->col = le64get(p + 16);
+	if (r->csv != NULL)
+		return csv_load(r, &st);
+	return r->json != NULL ? ndjson_load(r->json, &st) : 0;
+}
+
 /* Writing. */
 
 struct fmt_writer {

@@ -88,6 +88,15 @@ uint64_t fmt_reader_line(const struct fmt_reader *r);
  */
 void fmt_reader_set_line(struct fmt_reader *r, uint64_t line);
 
+/*
+ * Where a reader stands between two calls of fmt_read, as bytes (its place, the header of csv and
+ * tsv, how deep in an array).  A new reader of the same conf, whose schema has the fields that this
+ * one's had, loads them and goes on at the next byte as this one would.  FERR_CORRUPT: not bytes of
+ * fmt_reader_save for that format.
+ */
+int fmt_reader_save(const struct fmt_reader *r, struct buf *out);
+int fmt_reader_load(struct fmt_reader *r, const uint8_t *p, size_t n);
+
 /* What the first bytes of a text look like: FMT_JSON ('{' or '[' after blanks and BOM), else
  * FMT_CSV. */
 enum fmt_kind fmt_sniff(const uint8_t *p, size_t n);

@@ -86,7 +86,22 @@ int typed_value(struct typed *t, enum val_type want, const struct val *v, struct
 int typed_bad(const struct fmt_reader *r, struct fmt_bad *bad, const uint8_t *text, size_t n,
 	      size_t at, const char *column, enum val_type want, const struct val *v);
 
+/*
+ * What a format's reader adds to fmt_reader_save: a state of its own (one byte), flags, a depth,
+ * and bytes that are borrowed.
+ */
+struct fmt_state {
+	uint8_t state, flags;
+	uint64_t depth;
+	const uint8_t *p;
+	size_t n;
+};
+
 /* csv_read.c, ndjson.c, line.c */
+void csv_save(const struct csv *c, struct fmt_state *st);
+int csv_load(struct fmt_reader *r, const struct fmt_state *st);
+void ndjson_save(const struct ndjson *j, struct fmt_state *st);
+int ndjson_load(struct ndjson *j, const struct fmt_state *st);
 int csv_new(struct csv **out, const struct fmt_reader *r);
 void csv_free(struct csv *c);
 int csv_read(struct fmt_reader *r, const struct feed *in, size_t *used, struct buf *out,

@@ -73,6 +73,28 @@ ndjson_free(struct ndjson *j)
 	free(j);
 }
 
+enum { SAVED_STRING = 1, SAVED_ESCAPED = 2 };
+
+void
+ndjson_save(const struct ndjson *j, struct fmt_state *st)
+{
+	st->state = (uint8_t)j->mode;
+	st->flags = (uint8_t)((j->in_string ? SAVED_STRING : 0) | (j->escaped ? SAVED_ESCAPED : 0));
+	st->depth = j->depth;
+}
+
+int
+ndjson_load(struct ndjson *j, const struct fmt_state *st)
+{
+	if (st->state > BEHIND)
+		return ferr(FERR_CORRUPT, "the place in the JSON text is not one of this version");
+	j->mode = (enum mode)st->state;
+	j->in_string = (st->flags & SAVED_STRING) != 0;
+	j->escaped = (st->flags & SAVED_ESCAPED) != 0;
+	j->depth = st->depth;
+	return 0;
+}
+
 /* Append to out the row in j->row with its values as --fields types them. */
 static int
 typed_row(struct fmt_reader *r, const uint8_t *text, size_t n, struct buf *out, struct fmt_bad *bad)

@@ -1,0 +1,88 @@
+/* text: a job's text is read, its stages are asked what they are, and the plan is made. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/unit.h"
+#include "fcoord.h"
+#include "fio/fio.h"
+#include "sup/describe.h"
+
+#define TEXT_MAX (4u << 20)
+
+static int
+add_param(void *conf, const char *arg)
+{
+	struct text_conf *c = conf;
+	const char *eq = strchr(arg, '=');
+	char *name;
+
+	if (eq == NULL || eq == arg)
+		return ferr(FERR_USAGE, "needs NAME=VALUE");
+	if (c->nparams == PARAMS_MAX)
+		return ferr(FERR_USAGE, "%d are the most", PARAMS_MAX);
+	if ((name = strndup(arg, (size_t)(eq - arg))) == NULL)
+		return ferr(FERR_NOMEM, "out of memory");
+	c->param[c->nparams++] = (struct job_param){ name, eq + 1 };
+	return 0;
+}
+
+static int
+set_parallel(void *conf, const char *arg)
+{
+	return unit_int(arg, "the number of subtasks", 1, 32768,
+			&((struct text_conf *)conf)->parallel);
+}
+
+const struct opt text_options[] = {
+	{ "parallel", 'p', "N", "subtasks of every stage that can have several", set_parallel,
+	  false },
+	{ "param", 0, "NAME=VALUE", "what ${NAME} in the text means", add_param, false },
+	OPT_END,
+};
+
+int
+text_read(const char *arg, struct buf *text, bool *file)
+{
+	struct stat st;
+
+	*file = fio_stat(arg, &st) == 0 && S_ISREG(st.st_mode);
+	if (*file)
+		return fio_slurp(arg, TEXT_MAX, text);
+	if (strpbrk(arg, " |\n") == NULL && (strchr(arg, '/') != NULL || strchr(arg, '.') != NULL))
+		return ferr(FERR_USAGE, "there is no file '%s', and it is no pipeline text", arg);
+	return buf_puts(text, arg);
+}
+
+/* All sinks were asked to be at-least-once: a source may then be one that cannot go back. */
+static bool
+at_least_once(const struct job *j)
+{
+	for (unsigned i = 0; i < j->nstages; i++) {
+		if (j->stage[i].facts.sink &&
+		    (j->stage[i].facts.atleast == NULL || j->stage[i].facts.print))
+			return false;
+	}
+	return true;
+}
+
+int
+text_plan(struct job **out, const char *arg, const struct text_conf *c)
+{
+	struct buf text = BUF_INIT;
+	struct job *j = NULL;
+	bool file;
+	int rc;
+
+	if ((rc = text_read(arg, &text, &file)) == 0)
+		rc = job_parse(&j, file ? arg : "the text", (const char *)text.p, text.n, c->param,
+			       c->nparams);
+	buf_fini(&text);
+	if (rc == 0 && (rc = describe_stages(j)) == 0)
+		rc = job_plan(j, c->parallel, at_least_once(j));
+	if (rc != 0) {
+		job_free(j);
+		return rc;
+	}
+	*out = j;
+	return 0;
+}

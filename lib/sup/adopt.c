@@ -1,0 +1,141 @@
+/* adopt: see adopt.h. */
+#include "sup/adopt.h"
+
+#include <stdlib.h>
+
+#include "fio/fio.h"
+#include "manifest/ckpt_json.h"
+#include "store/copy.h"
+#include "store/store.h"
+
+#define MANIFEST_MAX (256u << 20)
+
+/* Does the newest checkpoint hold output that is not published? */
+static int
+unpublished(const char *dir, bool *yes)
+{
+	struct buf b = BUF_INIT;
+	struct ckpt_file f;
+	uint64_t *v = NULL;
+	unsigned n = 0;
+	char name[32];
+	int rc;
+
+	*yes = false;
+	ckpt_file_init(&f);
+	if ((rc = store_chain(dir, &v, &n)) == 0 && n > 0) {
+		store_place_name(v[n - 1], name);
+		if ((rc = store_read(dir, name, MANIFEST_MAX, &b)) == 0)
+			rc = ckpt_file_parse(&f, b.p, b.n);
+	}
+	for (unsigned i = 0; i < f.nstages; i++) {
+		for (unsigned k = 0; k < f.stage[i].parallel; k++)
+			*yes = *yes || (f.stage[i].sub[k].pending.n > 0 &&
+					f.stage[i].sub[k].published < f.epoch &&
+					f.kind != CKPT_FILE_FINAL);
+	}
+	free(v);
+	ckpt_file_fini(&f);
+	buf_fini(&b);
+	return rc;
+}
+
+static int
+remove_one(void *cookie, const char *name)
+{
+	return store_remove(cookie, name);
+}
+
+/* The chain goes first: without it the rest means nothing. */
+static int
+forget(const char *dir)
+{
+	static const char *const subs[] = { "chain", "state", "segments" };
+	int rc = 0;
+
+	for (unsigned i = 0; i < 3 && rc == 0; i++)
+		rc = store_each(dir, subs[i], remove_one, (void *)(uintptr_t)dir);
+	return rc == 0 ? store_remove(dir, "job.json") : rc;
+}
+
+int
+adopt_check(const char *dir, bool fresh, const char *from, bool rewind)
+{
+	uint64_t *v = NULL;
+	struct stat st;
+	unsigned n = 0;
+	bool ahead;
+	int rc;
+
+	if (fio_stat(dir, &st) == -1)
+		return 0;
+	if (fresh) {
+		if (!rewind && (rc = unpublished(dir, &ahead)) != 0)
+			return ferr_prefix(rc, "--accept-rewind forgets it all the same");
+		if (!rewind && ahead)
+			return ferr(FERR_USAGE,
+				    "the job has output that is complete and not yet published; run "
+				    "it once more to publish it, or forget that too with "
+				    "--accept-rewind");
+		return forget(dir);
+	}
+	rc = store_chain(dir, &v, &n);
+	free(v);
+	if (rc != 0 || n == 0 || from == NULL)
+		return rc;
+	if (!rewind)
+		return ferr(FERR_USAGE,
+			    "the job has gone on since: beginning from a savepoint would put out "
+			    "again what came after it; --accept-rewind does that, --clone with another "
+			    "--name makes a job of its own");
+	return forget(dir);
+}
+
+struct taking {
+	const char *from, *to;
+};
+
+static int
+take_one(void *cookie, const char *name)
+{
+	struct taking *t = cookie;
+
+	return store_copy(t->from, name, t->to);
+}
+
+int
+adopt_savepoint(const char *dir, const char *from, bool clone, const char *name,
+		const struct buf *text, struct known *k)
+{
+	struct taking t = { from, dir };
+	struct buf b = BUF_INIT;
+	struct ckpt_file f;
+	char place[32];
+	int rc;
+
+	ckpt_file_init(&f);
+	if ((rc = store_read(from, "savepoint.json", MANIFEST_MAX, &b)) == FERR_LOST)
+		rc = ferr(FERR_USAGE, "%s holds no savepoint", from);
+	if (rc == 0 && (rc = ckpt_file_parse(&f, b.p, b.n)) != 0)
+		rc = ferr_prefix(rc, "%s/savepoint.json", from);
+	*k = (struct known){ .name = strdup(name), .text = strndup((char *)text->p, text->n) };
+	if (rc == 0 && (k->name == NULL || k->text == NULL))
+		rc = ferr(FERR_NOMEM, "out of memory");
+	memcpy(k->id, f.job_id, sizeof(k->id));
+	if (rc == 0 && clone && fio_random(k->id, sizeof(k->id)) != 0)
+		rc = ferr_sys(FERR_IO, "no random numbers");
+	b.n = 0;
+	if (rc == 0 && (rc = known_print(k, &b)) == 0 &&
+	    (rc = ckpt_file_each(&f, take_one, &t)) == 0)
+		rc = store_replace(dir, "job.json", b.p, b.n);
+	memcpy(f.job_id, k->id, sizeof(f.job_id));
+	f.place = 1;
+	f.kind = CKPT_FILE_SAVEPOINT;
+	store_place_name(f.place, place);
+	b.n = 0;
+	if (rc == 0 && (rc = ckpt_file_print(&f, &b)) == 0)
+		rc = store_create(dir, place, b.p, b.n);
+	ckpt_file_fini(&f);
+	buf_fini(&b);
+	return rc;
+}

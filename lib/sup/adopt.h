@@ -1,0 +1,21 @@
+/*
+ * adopt -- a store is made out of a savepoint, or forgets what it had.
+ */
+#ifndef SUP_ADOPT_H
+#define SUP_ADOPT_H
+
+#include "base/buf.h"
+#include "manifest/known.h"
+
+/*
+ * Before anything is made: --fresh removes the store dir if it may go (FERR_USAGE while lanes hold
+ * unpublished output, unless rewind); with `from` a store that has checkpoints is refused, unless
+ * fresh or rewind.
+ */
+int adopt_check(const char *dir, bool fresh, const char *from, bool rewind);
+/* Make the savepoint in `from` the first checkpoint of the store dir (made).  clone: with a new job
+ * id, so that outputs are its own; else the savepoint's. */
+int adopt_savepoint(const char *dir, const char *from, bool clone, const char *name,
+		    const struct buf *text, struct known *k);
+
+#endif

@@ -1,0 +1,23 @@
+/*
+ * agent -- what starts and watches the subtasks of one host for fcoord (`fcoord agent --stdio`).
+ *
+ * It speaks ctl messages on stdin and stdout, and routes those between fcoord and the subtasks by
+ * their number without looking into them.  When its stdin ends, it kills all its children and ends:
+ * no orphans.
+ *
+ * CTL_SPAWN body: u32 flags (1: its stdout is the descriptor in $FJORD_STDOUT), u32 number of words,
+ * words; u32 number of wires, u32 edge each.  Wire i is descriptor 4 + i of the child; each edge is
+ * named by two spawns, its writer's and its reader's, and becomes a socket pair.  Descriptor 3 is
+ * the child's control socket, $FJORD_CTL says so.
+ */
+#ifndef SUP_AGENT_H
+#define SUP_AGENT_H
+
+#define AGENT_WIRE 4	     /* number of the first wire in a child */
+#define AGENT_PRINTS 1u	     /* flag */
+#define AGENT_EDGE (1 << 20) /* bytes of a socket's buffer */
+
+/* Serve until stdin ends: 0, or an error. */
+int agent_run(void);
+
+#endif

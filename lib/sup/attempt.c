@@ -1,0 +1,324 @@
+/* attempt: the subtasks of one attempt are started; see run_internal.h. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "fio/fio.h"
+#include "fio/proc.h"
+#include "store/store.h"
+#include "sup/agent.h"
+#include "sup/run_internal.h"
+
+/* A channel of an edge: from one subtask to another. */
+struct wiring {
+	uint32_t *edge; /* in the order of the descriptors: inputs, outputs, sides */
+	unsigned n, cap;
+	struct task_wires w;
+};
+
+static const struct ckpt_stage *
+old_stage(const struct run *r, const char *name)
+{
+	for (unsigned i = 0; i < r->newest.nstages; i++) {
+		if (strcmp(r->newest.stage[i].name, name) == 0)
+			return &r->newest.stage[i];
+	}
+	return NULL;
+}
+
+/* Edge e is one channel per pair of subtasks, or one per subtask when it is forward. */
+static uint32_t
+channel(const struct run *r, unsigned e, unsigned from, unsigned to)
+{
+	uint32_t base = 0;
+
+	for (unsigned i = 0; i < e; i++)
+		base += r->job->stage[r->job->edge[i].from].tasks *
+			r->job->stage[r->job->edge[i].to].tasks;
+	return base + from * r->job->stage[r->job->edge[e].to].tasks + to;
+}
+
+static int
+add_wire(struct wiring *g, uint32_t edge, int **fds, unsigned *n)
+{
+	int fd = AGENT_WIRE + (int)g->n, *v = realloc(*fds, (*n + 1) * sizeof(*v));
+	uint32_t *e;
+
+	if (v == NULL)
+		return ferr(FERR_NOMEM, "out of memory");
+	*fds = v;
+	v[(*n)++] = fd;
+	if (g->n == g->cap) {
+		g->cap = g->cap != 0 ? 2 * g->cap : 8;
+		if ((e = realloc(g->edge, g->cap * sizeof(*e))) == NULL)
+			return ferr(FERR_NOMEM, "out of memory");
+		g->edge = e;
+	}
+	g->edge[g->n++] = edge;
+	return 0;
+}
+
+static int
+add_side(struct wiring *g, uint32_t edge, char *path)
+{
+	struct task_side *v = realloc(g->w.side, (g->w.nside + 1) * sizeof(*v));
+	int *fd = NULL, rc;
+	unsigned n = 0;
+
+	if (v == NULL)
+		return ferr(FERR_NOMEM, "out of memory");
+	g->w.side = v;
+	if ((rc = add_wire(g, edge, &fd, &n)) == 0)
+		v[g->w.nside++] = (struct task_side){ path, fd[0] };
+	free(fd);
+	return rc;
+}
+
+static void
+wiring_fini(struct wiring *g)
+{
+	free(g->edge);
+	free(g->w.in);
+	free(g->w.out);
+	free(g->w.side);
+}
+
+static int
+wire_inputs(const struct run *r, const struct sub *s, struct wiring *g)
+{
+	const struct job *j = r->job;
+	int rc = 0;
+
+	for (unsigned input = 0; input < j->nedges; input++) {
+		for (unsigned e = 0; e < j->nedges && rc == 0; e++) {
+			if (j->edge[e].to != s->stage || j->edge[e].input != input)
+				continue;
+			for (unsigned f = 0; f < j->stage[j->edge[e].from].tasks && rc == 0; f++) {
+				if (j->edge[e].by != BY_FORWARD || f == s->index)
+					rc = add_wire(g, channel(r, e, f, s->index), &g->w.in,
+						      &g->w.nin);
+			}
+		}
+	}
+	return rc;
+}
+
+static int
+wire_outputs(const struct run *r, const struct sub *s, struct wiring *g, bool sides)
+{
+	const struct job *j = r->job;
+	int rc = 0;
+
+	for (unsigned e = 0; e < j->nedges && rc == 0; e++) {
+		if (j->edge[e].from != s->stage || (j->edge[e].side != NULL) != sides)
+			continue;
+		for (unsigned t = 0; t < j->stage[j->edge[e].to].tasks && rc == 0; t++) {
+			if (j->edge[e].by == BY_FORWARD && t != s->index)
+				continue;
+			if (sides)
+				rc = add_side(g, channel(r, e, s->index, t), j->edge[e].side);
+			else
+				rc = add_wire(g, channel(r, e, s->index, t), &g->w.out,
+					      &g->w.nout);
+		}
+	}
+	return rc;
+}
+
+static int
+send_spawn(struct run *r, uint32_t number, const struct wiring *g)
+{
+	const struct job_stage *st = &r->job->stage[r->sub[number].stage];
+	struct buf b = BUF_INIT;
+	int rc;
+
+	if ((rc = pack_u32(&b, st->facts.print ? AGENT_PRINTS : 0)) == 0)
+		rc = pack_u32(&b, st->nwords);
+	for (unsigned i = 0; i < st->nwords && rc == 0; i++)
+		rc = pack_text(&b, st->words[i]);
+	if (rc == 0)
+		rc = pack_u32(&b, g->n);
+	for (unsigned i = 0; i < g->n && rc == 0; i++)
+		rc = pack_u32(&b, g->edge[i]);
+	if (rc == 0)
+		rc = talk_put(&r->talk, CTL_SPAWN, number, b.p, b.n);
+	buf_fini(&b);
+	return rc;
+}
+
+static int
+send_start(struct run *r, uint32_t number, const struct wiring *g)
+{
+	const struct sub *s = &r->sub[number];
+	const struct job_stage *st = &r->job->stage[s->stage];
+	const struct ckpt_stage *old = old_stage(r, st->name);
+	struct buf b = BUF_INIT, local = BUF_INIT;
+	struct op_task t = { .attempt = r->attempt,
+			     .epoch = r->newest.epoch,
+			     .subtask = s->index,
+			     .parallel = st->tasks,
+			     .groups = st->groups,
+			     .lo = group_lo(s->index, st->tasks, st->groups),
+			     .hi = group_hi(s->index, st->tasks, st->groups),
+			     .stage = st->name,
+			     .store = (char *)(uintptr_t)r->conf.dir,
+			     .exactly = r->conf.exactly,
+			     .rewind = r->conf.accept_rewind };
+	int rc;
+
+	memcpy(t.job, r->conf.id, sizeof(t.job));
+	if (old != NULL) {
+		t.snap = old->sub;
+		t.nsnap = old->parallel;
+	}
+	t.same = old == NULL || old->parallel == st->tasks;
+	rc = buf_printf(&local, "%s/local/%s-%u", r->conf.dir, st->name, s->index);
+	if (rc == 0)
+		rc = (t.local = (char *)(uintptr_t)buf_cstr(&local)) == NULL ? FERR_NOMEM : 0;
+	if (rc == 0 && (rc = task_encode(&t, &g->w, &b)) == 0)
+		rc = talk_put(&r->talk, CTL_START, number, b.p, b.n);
+	buf_fini(&b);
+	buf_fini(&local);
+	return rc;
+}
+
+static int
+start_one(struct run *r, uint32_t number)
+{
+	struct wiring g = { 0 };
+	int rc;
+
+	if ((rc = wire_inputs(r, &r->sub[number], &g)) == 0 &&
+	    (rc = wire_outputs(r, &r->sub[number], &g, false)) == 0 &&
+	    (rc = wire_outputs(r, &r->sub[number], &g, true)) == 0 &&
+	    (rc = send_spawn(r, number, &g)) == 0 && (rc = send_start(r, number, &g)) == 0)
+		r->alive++;
+	wiring_fini(&g);
+	return rc;
+}
+
+/* The agent is a child that we speak with over a socket; other hosts' will be behind ssh. */
+static int
+start_agent(struct run *r)
+{
+	static char fcoord[] = "fcoord", agent[] = "agent", stdio[] = "--stdio",
+		    out[] = "FJORD_STDOUT=3";
+	char *argv[] = { fcoord, agent, stdio, NULL }, **env;
+	struct buf path = BUF_INIT;
+	int fd[2], map[4], rc = 0;
+	size_t n = 0;
+
+	r->agent = -1;
+	while (environ[n] != NULL)
+		n++;
+	if ((env = calloc(n + 2, sizeof(*env))) == NULL)
+		return ferr(FERR_NOMEM, "out of memory");
+	memcpy(env, environ, n * sizeof(*env));
+	if (r->conf.out != -1)
+		env[n] = out;
+	if (fio_socketpair(fd, 1 << 18) == -1) {
+		free(env);
+		return ferr_sys(FERR_IO, "no socket for the agent");
+	}
+	map[0] = map[1] = fd[1];
+	map[2] = 2;
+	map[3] = r->conf.out;
+	if (buf_printf(&path, "%sfcoord", fio_exe_dir()) == 0 && buf_cstr(&path) != NULL)
+		r->agent = fio_spawn((const char *)path.p, argv, env, map,
+				     r->conf.out != -1 ? 4 : 3);
+	buf_fini(&path);
+	free(env);
+	fio_close(fd[1]);
+	if (r->agent == -1)
+		rc = ferr_sys(FERR_IO, "cannot start the agent");
+	if (rc == 0 && (rc = talk_open(&r->talk, fd[0], fd[0])) == 0)
+		r->talking = true;
+	else
+		fio_close(fd[0]);
+	return rc;
+}
+
+static int
+make_subs(struct run *r)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < r->job->nstages; i++)
+		n += r->job->stage[i].tasks;
+	if ((r->sub = calloc(n + 1, sizeof(*r->sub))) == NULL ||
+	    (r->ckpt_sub = calloc(n + 1, sizeof(*r->ckpt_sub))) == NULL)
+		return ferr(FERR_NOMEM, "out of memory");
+	for (unsigned i = 0; i < r->job->nstages; i++) {
+		for (unsigned k = 0; k < r->job->stage[i].tasks; k++) {
+			struct sub *s = &r->sub[r->nsubs];
+
+			s->stage = i;
+			s->index = k;
+			s->stats.watermark = INT64_MIN;
+			snap_init(&s->snap);
+			r->ckpt_sub[r->nsubs].source = r->job->stage[i].facts.source;
+			r->ckpt_sub[r->nsubs].lanes = r->job->stage[i].facts.lanes;
+			r->nsubs++;
+		}
+	}
+	return 0;
+}
+
+/* State that no stage of this job would take up must not be forgotten by accident. */
+static int
+check_stages(const struct run *r)
+{
+	for (unsigned i = 0; i < r->newest.nstages; i++) {
+		const struct ckpt_stage *old = &r->newest.stage[i];
+		bool state = false, there = false;
+
+		for (unsigned k = 0; k < old->parallel; k++)
+			state = state || old->sub[k].state.n > 0 || old->sub[k].pending.n > 0;
+		for (unsigned k = 0; k < r->job->nstages; k++)
+			there = there || strcmp(r->job->stage[k].name, old->name) == 0;
+		if (state && !there)
+			return ferr(FERR_CORRUPT,
+				    "the checkpoint holds state of '%s' (%s), and this job has no stage "
+				    "of that name; name the stage that goes on with it (--name %s), or "
+				    "forget the old job with --fresh",
+				    old->name, old->tool, old->name);
+	}
+	return 0;
+}
+
+int
+attempt_start(struct run *r)
+{
+	int rc;
+
+	attempt_fini(r);
+	r->failed = false;
+	if ((rc = chain_load(r)) != 0 || (rc = check_stages(r)) != 0 ||
+	    (rc = store_attempt_new(r->conf.dir, &r->attempt)) != 0 || (rc = make_subs(r)) != 0 ||
+	    (!r->talking && (rc = start_agent(r)) != 0))
+		return rc;
+	r->restored = r->newest.epoch != 0;
+	for (unsigned i = 0; i < r->ckpt.nreq; i++)
+		r->asked[r->nasked++] = r->ckpt.req[i];
+	ckpt_init(&r->ckpt, &r->conf.ckpt, r->ckpt_sub, r->nsubs, r->newest.epoch);
+	r->started = r->now;
+	r->phase = RUN_STARTING;
+	for (uint32_t i = 0; i < r->nsubs && rc == 0; i++)
+		rc = start_one(r, i);
+	return rc;
+}
+
+void
+attempt_fini(struct run *r)
+{
+	for (unsigned i = 0; i < r->nsubs; i++) {
+		snap_fini(&r->sub[i].snap);
+		buf_fini(&r->sub[i].err);
+	}
+	free(r->sub);
+	free(r->ckpt_sub);
+	r->sub = NULL;
+	r->ckpt_sub = NULL;
+	r->nsubs = 0;
+	r->alive = 0;
+}

@@ -1,0 +1,612 @@
+/* run: the loop of a running job; see run.h. */
+#include "sup/run.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+
+#include "fio/fio.h"
+#include "fio/proc.h"
+#include "frame/frame.h"
+#include "store/store.h"
+#include "sup/run_internal.h"
+
+#define STATS_MS 1000
+#define LINE_MAX_BYTES 4096
+
+/* ---- saying ---- */
+
+void
+run_say(struct run *r, const char *fmt, ...)
+{
+	char line[1024];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	r->conf.say(r->conf.cookie, NULL, 0, line);
+}
+
+/* Lines of a subtask's stderr, whole ones. */
+static int
+take_stderr(struct run *r, struct sub *s, const uint8_t *p, size_t n)
+{
+	const char *stage = r->job->stage[s->stage].name;
+	uint8_t *nl;
+	size_t len;
+	int rc;
+
+	if ((rc = buf_put(&s->err, p, n)) != 0)
+		return rc;
+	while (s->err.n > 0) {
+		nl = memchr(s->err.p, '\n', s->err.n);
+		if (nl == NULL && s->err.n < LINE_MAX_BYTES)
+			break;
+		len = nl != NULL ? (size_t)(nl - s->err.p) : s->err.n;
+		if (nl != NULL)
+			*nl = '\0';
+		else if (buf_cstr(&s->err) == NULL)
+			return FERR_NOMEM;
+		r->conf.say(r->conf.cookie, stage, s->index, (const char *)s->err.p);
+		buf_shift(&s->err, nl != NULL ? len + 1 : len);
+	}
+	return 0;
+}
+
+/* ---- failure ---- */
+
+/* May a job whose subtask ended so be started again (design §10)? */
+static bool
+may_restart(int status)
+{
+	return status == 1 || status >= 128;
+}
+
+static const char *
+status_name(int status, char *to, size_t n)
+{
+	if (WIFSIGNALED(status))
+		snprintf(to, n, "killed by signal %d (%s)", WTERMSIG(status),
+			 strsignal(WTERMSIG(status)));
+	else
+		snprintf(to, n, "status %d", WEXITSTATUS(status));
+	return to;
+}
+
+/* The attempt is over; status tells whether the job may be tried again. */
+int
+run_fail(struct run *r, int status, const char *fmt, ...)
+{
+	va_list ap;
+
+	/* The first one is the cause; but one that forbids a restart counts more than one that
+	 * may be its echo. */
+	if (r->failed && (!may_restart(r->fail_status) || may_restart(status)))
+		return 0;
+	r->failed = true;
+	r->fail_status = status;
+	va_start(ap, fmt);
+	vsnprintf(r->fail_text, sizeof(r->fail_text), fmt, ap);
+	va_end(ap);
+	return 0;
+}
+
+static void
+exited(struct run *r, struct sub *s, int status)
+{
+	const char *stage = r->job->stage[s->stage].name;
+	char how[96];
+
+	if (r->alive > 0)
+		r->alive--;
+	s->spawned = false;
+	if (r->ckpt.over && status == 0)
+		return; /* the last epoch is complete */
+	if ((r->phase == RUN_KILLING && (WIFSIGNALED(status) || may_restart(WEXITSTATUS(status)))) ||
+	    r->phase == RUN_ENDED)
+		return;
+	status_name(status, how, sizeof(how));
+	/* Its own words came before, unless it was killed. */
+	run_fail(r, WIFSIGNALED(status) ? 128 + WTERMSIG(status)
+		    : WEXITSTATUS(status) == 0 ? 1
+					       : WEXITSTATUS(status),
+		 "%s-%u (pid %u): %s", stage, s->index, s->pid,
+		 status == 0 ? "ended before the job did" : how);
+}
+
+/* ---- what the agent says ---- */
+
+static void
+all_ready(struct run *r)
+{
+	for (unsigned i = 0; i < r->nsubs; i++) {
+		if (!r->sub[i].ready)
+			return;
+	}
+	for (unsigned i = 1; i < r->nsubs; i++) {
+		if (r->sub[i].stage == r->sub[i - 1].stage &&
+		    r->sub[i].equal != r->sub[i - 1].equal) {
+			run_fail(r, 1, "the subtasks of %s see different inputs; files came or went "
+				       "while the job started",
+				 r->job->stage[r->sub[i].stage].name);
+			return;
+		}
+	}
+	for (unsigned i = 0; i < r->nsubs; i++)
+		(void)!talk_put(&r->talk, CTL_GO, i, NULL, 0);
+	r->phase = RUN_RUNNING;
+	ckpt_running(&r->ckpt, r->now, r->restored);
+	for (unsigned i = 0; i < r->nasked; i++)
+		ckpt_request(&r->ckpt, r->now, r->asked[i].kind, r->asked[i].cookie);
+	r->nasked = 0;
+	ask_phase(r);
+	r->stats_at = r->now;
+}
+
+static int
+take_ack(struct run *r, uint32_t sub, struct ctl_body *b)
+{
+	uint64_t epoch = ctl_u64(b);
+	size_t used;
+	int rc;
+
+	if (b->bad)
+		return ferr(FERR_CORRUPT, "an ack is damaged");
+	if (epoch != r->ckpt.epoch || r->ckpt.phase != CKPT_TRIGGERED)
+		return 0; /* of an epoch that was given up */
+	if ((rc = snap_decode(&r->sub[sub].snap, b->p, b->n, &used)) != 0)
+		return rc;
+	ckpt_ack(&r->ckpt, r->now, sub, epoch);
+	return 0;
+}
+
+static void
+take_stats(struct sub *s, struct ctl_body *b)
+{
+	struct run_stats st;
+
+	st.in = ctl_u64(b);
+	st.out = ctl_u64(b);
+	st.watermark = (int64_t)ctl_u64(b);
+	st.blocked = ctl_u32(b) != 0;
+	st.state = ctl_u64(b);
+	st.bad = ctl_u64(b);
+	if (!b->bad)
+		s->stats = st;
+}
+
+static int
+take_failed(struct run *r, struct sub *s, struct ctl_body *b)
+{
+	int status = (int)ctl_u32(b);
+	char *text = ctl_text(b);
+
+	/* A consumer that left, or a stream that broke off, is an echo of another's end. */
+	if (text != NULL && status != 1)
+		run_fail(r, status, "%s-%u: %s", r->job->stage[s->stage].name, s->index, text);
+	free(text);
+	return 0;
+}
+
+static int
+take_message(struct run *r, const struct ctl_msg *m)
+{
+	struct ctl_body b = { m->p, m->n, false };
+	struct sub *s;
+	size_t n;
+	const uint8_t *p;
+
+	if (m->kind == CTL_KILLED || m->kind == CTL_HELLO)
+		return 0; /* alive tells */
+	if (m->sub >= r->nsubs)
+		return ferr(FERR_CORRUPT, "the agent speaks of a subtask that is not there");
+	s = &r->sub[m->sub];
+	switch (m->kind) {
+	case CTL_SPAWNED:
+		s->spawned = true;
+		s->pid = ctl_u32(&b);
+		return 0;
+	case CTL_READY:
+		s->ready = true;
+		s->equal = ctl_u64(&b);
+		if (r->phase == RUN_STARTING)
+			all_ready(r);
+		return 0;
+	case CTL_ACK: return take_ack(r, m->sub, &b);
+	case CTL_DECLINE: {
+		uint64_t epoch = ctl_u64(&b);
+		char *why = ctl_text(&b);
+
+		ckpt_decline(&r->ckpt, r->now, m->sub, epoch, why != NULL ? why : "declined");
+		free(why);
+		return 0;
+	}
+	case CTL_ENDED: ckpt_source_ended(&r->ckpt, r->now, m->sub); return 0;
+	case CTL_PUBLISHED: ckpt_published(&r->ckpt, r->now, m->sub, ctl_u64(&b)); return 0;
+	case CTL_STATS: take_stats(s, &b); return 0;
+	case CTL_FAILED: return take_failed(r, s, &b);
+	case CTL_EXITED: exited(r, s, (int)ctl_u32(&b)); return 0;
+	case CTL_STDERR:
+		p = m->p;
+		n = m->n;
+		return take_stderr(r, s, p, n);
+	default: return 0;
+	}
+}
+
+static int pump(struct run *r);
+
+static int
+hear(struct run *r)
+{
+	struct ctl_msg m;
+	int rc, got = 1;
+
+	while (got == 1) {
+		got = talk_fill(&r->talk);
+		while ((rc = talk_next(&r->talk, &m)) == 1) {
+			if ((rc = take_message(r, &m)) != 0 || (rc = pump(r)) != 0)
+				return rc;
+		}
+		if (rc != 0)
+			return rc;
+	}
+	if (got == FERR_CLOSED) {
+		int status;
+
+		talk_close(&r->talk);
+		r->talking = false;
+		r->alive = 0; /* its children die with it */
+		fio_reap(r->agent, &status, true);
+		run_fail(r, 1, "the agent is gone");
+		return 0;
+	}
+	return got < 0 ? got : 0;
+}
+
+/* ---- what the coordinator decides ---- */
+
+static void
+to_sources(struct run *r, enum ctl_kind kind, const void *p, size_t n)
+{
+	for (unsigned i = 0; i < r->nsubs; i++) {
+		if (r->ckpt_sub[i].source)
+			(void)!talk_put(&r->talk, kind, i, p, n);
+	}
+}
+
+static void
+store_epoch(struct run *r, const struct ckpt_act *a)
+{
+	struct buf b = BUF_INIT;
+	char name[32];
+	int rc = chain_store(r, a->epoch, a->flags);
+
+	if (rc == FERR_FENCED) {
+		run_fail(r, 5, "%s", ferr_text());
+	} else if (rc == 0) {
+		restart_progress(&r->conf.restart, r->now);
+		ckpt_stored(&r->ckpt, r->now, a->epoch, true, "");
+	} else {
+		char text[512];
+
+		snprintf(text, sizeof(text), "%s", ferr_text());
+		store_place_name(r->place + 1, name);
+		/* If it is there all the same, only a new attempt that reads it again may go on. */
+		if (store_read(r->conf.dir, name, SIZE_MAX, &b) != FERR_LOST)
+			run_fail(r, 1, "%s", text);
+		else
+			ckpt_stored(&r->ckpt, r->now, a->epoch, false, text);
+	}
+	buf_fini(&b);
+}
+
+static int
+act(struct run *r, const struct ckpt_act *a)
+{
+	struct barrier bar = { .epoch = a->epoch, .flags = a->flags };
+	uint8_t p[BARRIER_BYTES], e[8];
+
+	for (int i = 0; i < 8; i++)
+		e[i] = (uint8_t)(a->epoch >> 8 * i);
+	switch (a->kind) {
+	case ACT_TRIGGER:
+		if (fio_random(bar.id, sizeof(bar.id)) != 0)
+			return ferr_sys(FERR_IO, "no random numbers");
+		memcpy(r->barrier, bar.id, sizeof(bar.id));
+		barrier_encode(&bar, p);
+		to_sources(r, CTL_TRIGGER, p, sizeof(p));
+		return 0;
+	case ACT_CANCEL:
+		run_say(r, "checkpoint %" PRIu64 " given up: %s", a->epoch, a->text);
+		to_sources(r, CTL_CANCEL, e, sizeof(e));
+		return 0;
+	case ACT_STORE: store_epoch(r, a); return 0;
+	case ACT_COMPLETE:
+		for (unsigned i = 0; i < r->nsubs; i++)
+			(void)!talk_put(&r->talk, CTL_COMPLETE, i, e, sizeof(e));
+		ask_phase(r);
+		return 0;
+	case ACT_ANSWER: ask_answer(r, a->cookie, a->epoch, NULL); return 0;
+	case ACT_REFUSE: ask_answer(r, a->cookie, 0, a->text); return 0;
+	case ACT_FAIL: return run_fail(r, 1, "too many checkpoints failed in a row: %s", a->text);
+	case ACT_OVER: r->over = true; return 0;
+	}
+	return 0;
+}
+
+/* Act on all that is decided; of a failed attempt only the answers matter. */
+static int
+pump(struct run *r)
+{
+	struct ckpt_act a;
+	int rc = 0;
+
+	while (rc == 0 && ckpt_next(&r->ckpt, &a)) {
+		if (!r->failed || a.kind == ACT_ANSWER || a.kind == ACT_REFUSE)
+			rc = act(r, &a);
+	}
+	return rc;
+}
+
+/* ---- the life of a job ---- */
+
+static void
+set_phase(struct run *r, enum run_phase p)
+{
+	r->phase = p;
+	ask_phase(r);
+	if (r->conf.show != NULL)
+		r->conf.show(r->conf.cookie, r);
+}
+
+/* An attempt has failed: first its children are to be gone. */
+static void
+kill_attempt(struct run *r)
+{
+	set_phase(r, RUN_KILLING);
+	if (r->talking)
+		(void)!talk_put(&r->talk, CTL_KILL, CTL_NONE, NULL, 0);
+}
+
+static void
+after_kill(struct run *r)
+{
+	int64_t wait;
+
+	if (r->fatal || (r->stop_asked && r->ckpt.phase == CKPT_WAITING)) {
+		set_phase(r, RUN_ENDED);
+		return;
+	}
+	if (!may_restart(r->fail_status) ||
+	    (wait = restart_failed(&r->conf.restart, r->now)) == -1) {
+		if (may_restart(r->fail_status) && r->conf.restart.kind != RESTART_NONE)
+			run_say(r, "it fails again and again; the job is given up");
+		set_phase(r, RUN_ENDED);
+		return;
+	}
+	run_say(r, "%s; restarting%s from epoch %" PRIu64, r->fail_text,
+		wait > 0 ? " soon" : "", r->ckpt.complete);
+	r->retry_at = r->now + wait;
+	set_phase(r, RUN_WAITING);
+}
+
+static int
+try_start(struct run *r)
+{
+	int rc = attempt_start(r);
+
+	if (rc == 0)
+		return 0;
+	/* What cannot even begin is not tried again, but for the disk. */
+	run_fail(r, ferr_status(rc), "%s", ferr_text());
+	if (r->nsubs == 0 || !r->talking)
+		r->alive = 0;
+	kill_attempt(r);
+	return 0;
+}
+
+/* A restart or a rescale was asked for, and the stop for it is through. */
+static int
+begin_again(struct run *r)
+{
+	int rc;
+
+	r->again = r->over = false;
+	if ((rc = job_plan(r->job, 0, !r->conf.exactly)) != 0)
+		return rc;
+	return try_start(r);
+}
+
+static int
+advance(struct run *r)
+{
+	int rc = pump(r);
+
+	if (rc != 0)
+		return rc;
+	if (r->failed && (r->phase == RUN_STARTING || r->phase == RUN_RUNNING ||
+			  r->phase == RUN_STOPPING))
+		kill_attempt(r);
+	if (r->over && r->alive == 0)
+		return r->again ? begin_again(r) : (set_phase(r, RUN_ENDED), 0);
+	if (r->phase == RUN_KILLING && r->alive == 0)
+		after_kill(r);
+	else if (r->phase == RUN_WAITING && r->retry_at <= r->now)
+		return try_start(r);
+	return 0;
+}
+
+/* Signals: the first asks for a stop at a last barrier, the second one ends it now. */
+static void
+take_signals(struct run *r)
+{
+	if (r->ev.signals == r->signals)
+		return;
+	if (r->signals == 0 && r->phase == RUN_RUNNING && r->ev.signals == 1) {
+		run_say(r, "stopping at a last barrier (once more: at once)");
+		ckpt_request(&r->ckpt, r->now, CKPT_STOP, 0);
+		r->stop_asked = true;
+		set_phase(r, RUN_STOPPING);
+	} else if (r->signals > 0 || r->phase != RUN_RUNNING) {
+		r->fatal = true;
+		run_fail(r, 128 + r->ev.signal, "ended by a signal");
+		if (r->phase == RUN_WAITING)
+			set_phase(r, RUN_ENDED);
+	}
+	r->signals = r->ev.signals;
+}
+
+static void
+ask_stats(struct run *r)
+{
+	if (r->phase != RUN_RUNNING && r->phase != RUN_STOPPING)
+		return;
+	for (unsigned i = 0; i < r->nsubs; i++)
+		(void)!talk_put(&r->talk, CTL_STATS, i, NULL, 0);
+	r->stats_at = r->now + STATS_MS;
+	if (r->conf.show != NULL)
+		r->conf.show(r->conf.cookie, r);
+}
+
+static int
+turn(struct run *r)
+{
+	int64_t until = ckpt_deadline(&r->ckpt), at = INT64_MAX;
+	int rc = 0;
+
+	if (r->phase == RUN_WAITING)
+		until = r->retry_at;
+	if ((r->conf.show != NULL || r->clients != NULL) && r->stats_at < until &&
+	    (r->phase == RUN_RUNNING || r->phase == RUN_STOPPING))
+		until = r->stats_at;
+	if (until != CKPT_NEVER)
+		at = until * 1000000;
+	ev_begin(&r->ev);
+	if (r->talking)
+		rc = ev_watch(&r->ev, r->talk.in, talk_due(&r->talk) ? POLLIN | POLLOUT : POLLIN);
+	if (rc == 0 && (rc = ask_watch(r)) == 0)
+		rc = ev_wait(&r->ev, at == INT64_MAX ? EV_FOREVER : at);
+	r->now = fio_mono_ns() / 1000000;
+	take_signals(r);
+	if (rc == 0 && r->talking)
+		rc = hear(r);
+	if (rc == 0)
+		rc = ask_serve(r);
+	if (rc != 0)
+		return rc;
+	if (r->phase == RUN_RUNNING || r->phase == RUN_STOPPING)
+		ckpt_tick(&r->ckpt, r->now);
+	if (r->stats_at <= r->now && (r->conf.show != NULL || r->clients != NULL))
+		ask_stats(r);
+	if ((rc = advance(r)) == 0 && r->talking && talk_push(&r->talk) == FERR_IO)
+		rc = FERR_IO;
+	return rc;
+}
+
+static void
+close_agent(struct run *r)
+{
+	int status;
+
+	if (!r->talking)
+		return;
+	talk_close(&r->talk); /* its stdin ends, and with it its children */
+	r->talking = false;
+	fio_reap(r->agent, &status, true);
+}
+
+/* The error that gives that status. */
+static int
+error_of(int status)
+{
+	static const int codes[] = { FERR_IO,	  FERR_IO,	FERR_USAGE,   FERR_DATA,
+				     FERR_CORRUPT, FERR_FENCED, FERR_REFUSED, FERR_UNKNOWN };
+
+	return status >= 0 && status < 8 ? codes[status] : FERR_IO;
+}
+
+int
+run_job(const struct run_conf *conf, int *signal)
+{
+	struct run r = { .conf = *conf, .job = conf->job, .listen = -1, .agent = -1 };
+	int rc;
+
+	*signal = 0;
+	ckpt_file_init(&r.newest);
+	r.now = fio_mono_ns() / 1000000;
+	ckpt_init(&r.ckpt, &conf->ckpt, NULL, 0, 0);
+	if ((rc = ev_init(&r.ev)) == 0 && (rc = ask_open(&r)) == 0)
+		rc = try_start(&r);
+	while (rc == 0 && r.phase != RUN_ENDED)
+		rc = turn(&r);
+	close_agent(&r);
+	ask_close(&r);
+	if (rc == 0 && !r.over) {
+		*signal = r.fatal ? r.ev.signal : 0;
+		rc = ferr(r.fatal ? FERR_IO : error_of(r.fail_status), "%s", r.fail_text);
+	} else if (rc == 0 && r.stop_asked) {
+		*signal = r.ev.signal;
+	}
+	attempt_fini(&r);
+	chain_fini(&r);
+	ev_fini(&r.ev);
+	return rc;
+}
+
+/* ---- for those who show it ---- */
+
+enum run_phase
+run_phase(const struct run *r)
+{
+	return r->phase;
+}
+
+const char *
+run_phase_name(enum run_phase p)
+{
+	static const char *const names[] = { "starting", "running",  "stopping",
+					     "waiting",	 "stopping", "ended" };
+
+	return names[p];
+}
+
+uint64_t
+run_attempt(const struct run *r)
+{
+	return r->attempt;
+}
+
+uint64_t
+run_complete(const struct run *r)
+{
+	return r->ckpt.complete;
+}
+
+int64_t
+run_complete_age(const struct run *r)
+{
+	return r->complete_at == 0 ? -1 : r->now - r->complete_at;
+}
+
+void
+run_totals(const struct run *r, struct run_stats *out)
+{
+	*out = (struct run_stats){ .watermark = INT64_MAX };
+	for (unsigned i = 0; i < r->nsubs; i++) {
+		const struct run_stats *s = &r->sub[i].stats;
+
+		out->state += s->state;
+		out->bad += s->bad;
+		if (!r->ckpt_sub[i].source)
+			continue;
+		out->out += s->out;
+		out->blocked = out->blocked || s->blocked;
+		if (s->watermark < out->watermark)
+			out->watermark = s->watermark;
+	}
+}

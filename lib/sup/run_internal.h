@@ -1,0 +1,102 @@
+/* run_internal -- what the files of lib/sup share.  Nobody else includes this. */
+#ifndef SUP_RUN_INTERNAL_H
+#define SUP_RUN_INTERNAL_H
+
+#include "coord/task.h"
+#include "ev/ev.h"
+#include "link/talk.h"
+#include "sup/run.h"
+
+struct sub {
+	unsigned stage, index;
+	bool spawned, ready, ended;
+	bool first_wins; /* its failure was told already */
+	uint32_t pid;
+	uint64_t equal;
+	struct snap snap;	/* of the epoch at hand */
+	struct run_stats stats; /* as told last */
+	struct buf err;		/* an unfinished line of its stderr */
+};
+
+/* Someone who asked through DIR/sock and waits for the answer. */
+struct client {
+	int fd;
+	struct buf in, out;
+	bool closing; /* once out is empty */
+	uint64_t cookie; /* of its request */
+	int waits; /* enum ask_wait */
+	char *to;  /* savepoint: where to */
+	struct client *next;
+};
+
+/* A checkpoint that is kept, and the files that it needs. */
+struct kept {
+	uint64_t place, epoch;
+	char **file;
+	unsigned n, cap;
+};
+
+struct run {
+	struct run_conf conf;
+	struct job *job;
+	struct ev ev;
+	int64_t now; /* monotonic ms */
+	enum run_phase phase;
+	/* the agent */
+	pid_t agent;
+	struct talk talk;
+	bool talking;
+	unsigned alive; /* children of this attempt */
+	/* the attempt */
+	uint64_t attempt;
+	struct sub *sub;
+	unsigned nsubs;
+	struct ckpt ckpt;
+	struct ckpt_req asked[CKPT_REQS]; /* of the last attempt, to be asked again */
+	unsigned nasked;
+	struct ckpt_sub *ckpt_sub;
+	bool restored;
+	int64_t started; /* ms */
+	int64_t retry_at;
+	/* the failure that ends the attempt, or the job */
+	int fail_status;
+	bool failed, stop_asked, over, fatal;
+	bool again; /* begin anew when it is over */
+	char fail_text[1024];
+	/* the chain */
+	uint64_t place; /* of the newest manifest, 0: none */
+	struct ckpt_file newest;
+	uint8_t barrier[16]; /* id of the epoch at hand */
+	struct kept *kept;
+	unsigned nkept;
+	bool cleaned;
+	int64_t complete_at; /* ms; 0: none in this run */
+	/* others */
+	int listen;
+	struct client *clients;
+	uint64_t cookies;
+	int64_t stats_at; /* when they are asked for next */
+	unsigned signals; /* seen */
+};
+
+/* run.c */
+void run_say(struct run *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+int run_fail(struct run *r, int status, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+/* attempt.c: start every subtask */
+int attempt_start(struct run *r);
+void attempt_fini(struct run *r);
+/* chain.c: the manifests of the store */
+int chain_load(struct run *r); /* the newest that can be used, into r->newest; r->place */
+int chain_store(struct run *r, uint64_t epoch, uint32_t flags);
+int chain_savepoint(struct run *r, uint64_t epoch, const char *to, struct buf *path);
+void chain_fini(struct run *r);
+/* ask.c: the socket */
+int ask_open(struct run *r);
+int ask_watch(struct run *r);
+int ask_serve(struct run *r);
+void ask_answer(struct run *r, uint64_t cookie, uint64_t epoch, const char *refused);
+void ask_phase(struct run *r); /* the phase has changed: some wait for that */
+void ask_close(struct run *r);
+
+#endif

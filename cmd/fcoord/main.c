@@ -51,11 +51,13 @@ static const struct verb verbs[] = {
 static void
 help(FILE *f)
 {
-	fprintf(f, "fcoord -- run jobs, watch them, stop them\n\n"
-		   "  fcoord run 'fsource clicks.ndjson --time at | fkey user | fwindow tumble 1m | fsink "
-		   "out/'\n      clicks per user and minute, exactly once, whatever is killed\n"
-		   "  fcoord run -d job.json\n      in the background; fcoord status job shows it\n"
-		   "  fcoord stop job\n      at a last barrier; fcoord run job.json goes on\n\n");
+	fprintf(
+	    f,
+	    "fcoord -- run jobs, watch them, stop them\n\n"
+	    "  fcoord run 'fsource clicks.ndjson --time at | fkey user | fwindow tumble 1m | fsink "
+	    "out/'\n      clicks per user and minute, exactly once, whatever is killed\n"
+	    "  fcoord run -d job.json\n      in the background; fcoord status job shows it\n"
+	    "  fcoord stop job\n      at a last barrier; fcoord run job.json goes on\n\n");
 	for (size_t i = 0; i < NVERBS; i++) {
 		char left[64];
 

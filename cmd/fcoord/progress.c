@@ -57,8 +57,8 @@ progress_show(struct progress *p, const struct run *r)
 	else
 		snprintf(last, sizeof(last), "checkpoint %" PRIu64 " %.1f s ago", run_complete(r),
 			 (double)age / 1000);
-	fprintf(stderr, "\r\033[K%s  %s records  %s/s  %s  %s", run_phase_name(run_phase(r)), records,
-		rate, lag, last);
+	fprintf(stderr, "\r\033[K%s  %s records  %s/s  %s  %s", run_phase_name(run_phase(r)),
+		records, rate, lag, last);
 	p->shown = true;
 }
 

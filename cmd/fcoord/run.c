@@ -110,12 +110,12 @@ set_hosts(void *c, const char *a)
 	return ferr(FERR_NOTYET, "jobs on several hosts are not yet there");
 }
 
-#define FLAG(name)                                     \
-	static int set_##name(void *c, const char *a)  \
-	{                                              \
-		(void)a;                               \
-		((struct run_opts *)c)->name = true;   \
-		return 0;                              \
+#define FLAG(name)                                    \
+	static int set_##name(void *c, const char *a) \
+	{                                             \
+		(void)a;                              \
+		((struct run_opts *)c)->name = true;  \
+		return 0;                             \
 	}
 FLAG(detached)
 FLAG(clone)
@@ -160,8 +160,8 @@ static const char *const examples[] = {
 	"a copy that begins where the original was",
 	NULL,
 };
-static const char *const see[] = { "fmanifest(5)", "fcheckpoint(5)", "fsemantics(7)", "fsource(1)",
-				   "fsink(1)", NULL };
+static const char *const see[] = { "fmanifest(5)", "fcheckpoint(5)", "fsemantics(7)",
+				   "fsource(1)",   "fsink(1)",	     NULL };
 static const struct cmd cmd = {
 	.name = "fcoord run",
 	.summary = "run a job, or go on with it",
@@ -195,7 +195,7 @@ job_name(const struct run_opts *o, const struct job *j, const char *arg, bool fi
 struct speaker {
 	const struct run_opts *o;
 	struct progress progress;
-	int log;      /* DIR/log, or -1 */
+	int log; /* DIR/log, or -1 */
 	bool attached;
 	int started; /* detached: tell the parent here that it runs; -1 */
 };
@@ -347,6 +347,13 @@ run(struct run_conf *c, struct speaker *s, int *signal)
 		c->show = show;
 	rc = run_job(c, signal);
 	progress_clear(&s->progress);
+	if (rc != 0) { /* the log has it too; whoever called prints it */
+		bool attached = s->attached;
+
+		s->attached = false;
+		say(s, NULL, 0, ferr_text());
+		s->attached = attached;
+	}
 	if (s->log != -1)
 		fio_close(s->log);
 	fio_close(lock);
@@ -397,13 +404,10 @@ detach(struct run_conf *c, struct speaker *s, int *signal)
 	s->attached = false;
 	s->started = fd[1];
 	rc = run(c, s, signal);
-	if (rc != 0) {
-		say(s, NULL, 0, ferr_text());
-		if (s->started != -1) {
-			code[1] = (uint8_t)-rc;
-			(void)!fio_write_all(s->started, code, 2);
-			(void)!fio_write_all(s->started, ferr_text(), strlen(ferr_text()));
-		}
+	if (rc != 0 && s->started != -1) {
+		code[1] = (uint8_t)-rc;
+		(void)!fio_write_all(s->started, code, 2);
+		(void)!fio_write_all(s->started, ferr_text(), strlen(ferr_text()));
 	}
 	exit(ferr_status(rc));
 }
@@ -423,7 +427,7 @@ prepare(const struct run_opts *o, const char *dir, const char *name, const struc
 	if ((rc = store_make(dir)) != 0)
 		return rc;
 	if (o->from != NULL)
-		return adopt_savepoint(dir, o->from, o->clone, name, text, k);
+		return adopt_savepoint(dir, o->from, o->clone, o->accept_rewind, name, text, k);
 	if ((rc = take_known(dir, k, &there)) != 0 || there)
 		return rc;
 	return make_known(dir, name, text, NULL, k);
@@ -433,7 +437,11 @@ static int
 run_planned(struct job *j, struct run_opts *o, const char *arg, bool file, const struct buf *text,
 	    int *signal)
 {
-	struct run_conf c = { .job = j, .exactly = true, .out = -1, .accept_rewind = o->accept_rewind };
+	struct run_conf c = { .job = j,
+			      .parallel = o->text.parallel,
+			      .exactly = true,
+			      .out = -1,
+			      .accept_rewind = o->accept_rewind };
 	struct speaker s = { .o = o, .log = -1, .attached = true, .started = -1 };
 	struct buf name = BUF_INIT, dir = BUF_INIT;
 	struct known known = { 0 };
@@ -441,8 +449,7 @@ run_planned(struct job *j, struct run_opts *o, const char *arg, bool file, const
 
 	if (o->where.state == NULL && j->dir != NULL)
 		o->where.state = j->dir;
-	if ((rc = settle(j, o, &c)) == 0 &&
-	    (rc = job_name(o, j, arg, file, text, &name)) == 0 &&
+	if ((rc = settle(j, o, &c)) == 0 && (rc = job_name(o, j, arg, file, text, &name)) == 0 &&
 	    (c.name = buf_cstr(&name)) != NULL && (rc = where_job(&o->where, c.name, &dir)) == 0) {
 		c.dir = (const char *)dir.p;
 		if (store_locked(c.dir, &(long){ 0 }))
@@ -482,8 +489,9 @@ verb_run(int argc, char **argv)
 	if ((rc = opt_parse(&cmd, tables, 3, &argc, argv)) != 0)
 		return verb_end("run", rc);
 	if (argc != 2)
-		rc = ferr(FERR_USAGE, argc < 2 ? "what is to run? a pipeline's text in quotes, or a file"
-					       : "one text or file; put the pipeline in quotes");
+		rc = ferr(FERR_USAGE, argc < 2
+					  ? "what is to run? a pipeline's text in quotes, or a file"
+					  : "one text or file; put the pipeline in quotes");
 	if (rc == 0 && (rc = text_read(argv[1], &text, &file)) == 0)
 		rc = text_plan(&j, argv[1], &o.text);
 	if (rc == 0 && o.dry_run) {

@@ -54,9 +54,11 @@ where_root(const struct where *w, struct buf *out)
 		else if ((home = fio_env("HOME")) != NULL && home[0] != '\0')
 			rc = buf_printf(&b, "%s/.local/state/fjord", home);
 		else
-			rc = ferr(FERR_USAGE, "where do jobs lie?  give --state DIR, or set $FSTATE");
+			rc = ferr(FERR_USAGE,
+				  "where do jobs lie?  give --state DIR, or set $FSTATE");
 		if (rc == 0)
-			rc = buf_cstr(&b) != NULL ? put_absolute((const char *)b.p, out) : FERR_NOMEM;
+			rc = buf_cstr(&b) != NULL ? put_absolute((const char *)b.p, out)
+						  : FERR_NOMEM;
 		buf_fini(&b);
 	} else {
 		rc = put_absolute(dir, out);
@@ -72,9 +74,10 @@ where_job(const struct where *w, const char *name, struct buf *out)
 	if (name[0] == '\0' || name[0] == '.' || strlen(name) > 100 ||
 	    strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") !=
 		strlen(name))
-		return ferr(FERR_USAGE,
-			    "'%s' cannot be the name of a job: up to 100 letters, digits, '_', '.', '-'",
-			    name);
+		return ferr(
+		    FERR_USAGE,
+		    "'%s' cannot be the name of a job: up to 100 letters, digits, '_', '.', '-'",
+		    name);
 	if ((rc = where_root(w, out)) == 0 && (rc = buf_printf(out, "/%s", name)) == 0)
 		rc = buf_cstr(out) != NULL ? 0 : FERR_NOMEM;
 	return rc;

@@ -145,6 +145,14 @@ map_fields(struct keying *k, const struct schema *in)
 	return 0;
 }
 
+static uint32_t
+key_groups(const struct keying *k, const struct op *op)
+{
+	const struct op_task *t = op_task(op);
+
+	return k->spec.groups != 0 ? (uint32_t)k->spec.groups : t != NULL ? t->out_groups : 128;
+}
+
 static int
 keying_on_schema(void *self, struct op *op)
 {
@@ -178,7 +186,7 @@ keying_on_schema(void *self, struct op *op)
 		    (int)k->slots[i] > k->map[i] ? k->slots[i] : (unsigned)k->map[i] + 1;
 	k->out.nkey = k->n;
 	k->out.keyed = k->spec.mode <= KEY_EXPR || k->spec.mode == KEY_GLOBAL;
-	k->out.groups = k->out.keyed ? (uint32_t)k->spec.groups : 0;
+	k->out.groups = k->out.keyed ? key_groups(k, op) : 0;
 	k->out.changing = in->changing;
 	if (k->spec.mode == KEY_BROADCAST)
 		op_broadcast(op);
@@ -273,8 +281,19 @@ keying_on_end(void *self, struct op *op)
 	return 0;
 }
 
+static void
+keying_describe(void *self, struct op_facts *f)
+{
+	static const char *const by[] = { "key", "key", "rebalance", "broadcast", "global" };
+	const struct keying *k = self;
+
+	f->by = by[k->spec.mode];
+	f->groups = (uint32_t)k->spec.groups;
+}
+
 const struct op_class keying_class = {
 	.name = "fkey",
+	.describe = keying_describe,
 	.on_schema = keying_on_schema,
 	.on_rows = keying_on_rows,
 	.on_end = keying_on_end,

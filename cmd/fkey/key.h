@@ -10,7 +10,7 @@ struct keying_spec {
 	enum keying_mode mode;
 	unsigned modes;	  /* how many of the options were given */
 	const char *text; /* fields, or the expression */
-	int64_t groups;
+	int64_t groups;	  /* 0: the default, or what the supervisor says */
 };
 
 struct keying;

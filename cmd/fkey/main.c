@@ -78,7 +78,7 @@ int
 main(int argc, char **argv)
 {
 	struct op_conf conf = OP_CONF_INIT;
-	struct keying_spec spec = { .groups = 128 };
+	struct keying_spec spec = { .groups = 0 };
 	const struct opt_table tables[] = { { options, &spec },
 					    { op_out_options, &conf },
 					    { op_options, &conf } };
@@ -91,7 +91,7 @@ main(int argc, char **argv)
 		rc = ferr(FERR_USAGE,
 			  "'%s' is one word too many; fields of a key are joined by commas",
 			  m.argv[2]);
-	if (rc == 0 && conf.parallel > spec.groups)
+	if (rc == 0 && spec.groups != 0 && conf.parallel > spec.groups)
 		rc = ferr(FERR_USAGE,
 			  "-p %lld is more than --groups %lld: a subtask would have no key group",
 			  (long long)conf.parallel, (long long)spec.groups);

@@ -42,12 +42,12 @@ task_encode(const struct op_task *t, const struct task_wires *w, struct buf *out
 	if ((rc = pack_bytes(out, t->job, sizeof(t->job))) != 0 ||
 	    (rc = pack_u64(out, t->attempt)) != 0 || (rc = pack_u64(out, t->epoch)) != 0 ||
 	    (rc = pack_u32(out, t->subtask)) != 0 || (rc = pack_u32(out, t->parallel)) != 0 ||
-	    (rc = pack_u32(out, t->groups)) != 0 || (rc = pack_u32(out, t->lo)) != 0 ||
-	    (rc = pack_u32(out, t->hi)) != 0 || (rc = pack_u32(out, flags)) != 0 ||
-	    (rc = pack_text(out, t->stage)) != 0 || (rc = pack_text(out, t->store)) != 0 ||
-	    (rc = pack_text(out, t->local)) != 0 || (rc = put_snaps(out, t)) != 0 ||
-	    (rc = put_fds(out, w->in, w->nin)) != 0 || (rc = put_fds(out, w->out, w->nout)) != 0 ||
-	    (rc = pack_u32(out, w->nside)) != 0)
+	    (rc = pack_u32(out, t->groups)) != 0 || (rc = pack_u32(out, t->out_groups)) != 0 ||
+	    (rc = pack_u32(out, t->lo)) != 0 || (rc = pack_u32(out, t->hi)) != 0 ||
+	    (rc = pack_u32(out, flags)) != 0 || (rc = pack_text(out, t->stage)) != 0 ||
+	    (rc = pack_text(out, t->store)) != 0 || (rc = pack_text(out, t->local)) != 0 ||
+	    (rc = put_snaps(out, t)) != 0 || (rc = put_fds(out, w->in, w->nin)) != 0 ||
+	    (rc = put_fds(out, w->out, w->nout)) != 0 || (rc = pack_u32(out, w->nside)) != 0)
 		return rc;
 	for (unsigned i = 0; i < w->nside && rc == 0; i++) {
 		if ((rc = pack_text(out, w->side[i].path)) == 0)
@@ -106,6 +106,7 @@ task_decode(struct op_task *t, struct task_wires *w, const uint8_t *p, size_t n)
 	t->subtask = ctl_u32(&b);
 	t->parallel = ctl_u32(&b);
 	t->groups = ctl_u32(&b);
+	t->out_groups = ctl_u32(&b);
 	t->lo = ctl_u32(&b);
 	t->hi = ctl_u32(&b);
 	flags = ctl_u32(&b);

@@ -16,13 +16,14 @@ struct op_task {
 	uint64_t attempt;
 	uint64_t epoch; /* restored from; 0: none */
 	uint32_t subtask, parallel, groups;
-	uint32_t lo, hi; /* key groups that are ours, both ends in */
-	char *stage;	 /* name */
-	char *store;	 /* directory of the job's store */
-	char *local;	 /* directory for what can be rebuilt, ours alone; not made yet */
-	bool exactly;	 /* the guarantee that is asked for */
-	bool rewind;	 /* --accept-rewind: output ahead of the checkpoint is cut back */
-	struct snap *snap; /* what the stage is restored from: one per old subtask, all of them */
+	uint32_t out_groups; /* key groups of what it gives out, where it sets the key */
+	uint32_t lo, hi;     /* key groups that are ours, both ends in */
+	char *stage;	     /* name */
+	char *store;	     /* directory of the job's store */
+	char *local;	     /* directory for what can be rebuilt, ours alone; not made yet */
+	bool exactly;	     /* the guarantee that is asked for */
+	bool rewind;	     /* --accept-rewind: output ahead of the checkpoint is cut back */
+	struct snap *snap;   /* what the stage is restored from: one per old subtask, all of them */
 	unsigned nsnap;
 	bool same; /* the parallelism has not changed: snap[subtask] is ours alone */
 };

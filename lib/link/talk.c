@@ -70,9 +70,8 @@ talk_push(struct talk *t)
 		if ((k = fio_write(t->out, t->due.p + t->sent, t->due.n - t->sent)) == -1) {
 			if (errno == EAGAIN)
 				return 0;
-			return errno == EPIPE || errno == ECONNRESET
-				   ? FERR_CLOSED
-				   : ferr_sys(FERR_IO, "control");
+			return errno == EPIPE || errno == ECONNRESET ? FERR_CLOSED
+								     : ferr_sys(FERR_IO, "control");
 		}
 		t->sent += (size_t)k;
 	}

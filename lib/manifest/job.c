@@ -103,14 +103,14 @@ int
 job_add_word(struct job *j, unsigned stage, const char *s, size_t n)
 {
 	struct job_stage *st = &j->stage[stage];
-	char **v = grow_by_one(st->words, st->nwords, sizeof(*v));
+	char **v = grow_by_one(st->words, st->nwords + 1, sizeof(*v)); /* an argv: NULL is last */
 
 	if (v == NULL)
 		return no_memory();
 	st->words = v;
 	if ((v[st->nwords] = strndup(n != 0 ? s : "", n)) == NULL)
 		return no_memory();
-	st->nwords++;
+	v[++st->nwords] = NULL;
 	return 0;
 }
 

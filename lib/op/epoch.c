@@ -13,12 +13,12 @@
 #include "fio/fio.h"
 #include "op/op_internal.h"
 
-#define SLICE (64u << 10)	/* bytes of records copied between two batches */
-#define WRITE (256u << 10)	/* ... given to the helper at once */
-#define WRITES_MAX 4u		/* ... at most so many of them */
-#define LOG_MAX (256u << 20)	/* a base begins a new file above that */
-#define BASE_MIN (4u << 20)	/* deltas below that never ask for a new base */
-#define FILES_MAX 8u		/* nor do fewer files than that */
+#define SLICE (64u << 10)    /* bytes of records copied between two batches */
+#define WRITE (256u << 10)   /* ... given to the helper at once */
+#define WRITES_MAX 4u	     /* ... at most so many of them */
+#define LOG_MAX (256u << 20) /* a base begins a new file above that */
+#define BASE_MIN (4u << 20)  /* deltas below that never ask for a new base */
+#define FILES_MAX 8u	     /* nor do fewer files than that */
 #define LAST (BARRIER_FINAL | BARRIER_STOP | BARRIER_DRAIN)
 
 /* ---- the helper's part ---- */
@@ -85,7 +85,8 @@ write_delta(struct delta_job *d)
 	return d->name != NULL ? 0 : ferr(FERR_NOMEM, "out of memory");
 }
 
-/* A failed write fails the checkpoint, not the job (faults.md 16): the helper itself never fails. */
+/* A failed write fails the checkpoint, not the job (faults.md 16): the helper itself never fails.
+ */
 static int
 run_delta(struct work_job *w)
 {

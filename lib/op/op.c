@@ -87,8 +87,8 @@ op_open(struct op **out, const struct op_conf *conf, const struct op_class *cls,
 					      "there are frames");
 			goto fail;
 		}
-		task_wires = (struct op_wires){ op->ep.wires.in, op->ep.wires.nin,
-						op->ep.wires.out, op->ep.wires.nout };
+		task_wires = (struct op_wires){ op->ep.wires.in, op->ep.wires.nin, op->ep.wires.out,
+						op->ep.wires.nout };
 		w = &task_wires;
 	}
 	if ((rc = open_outputs(op, w)) != 0 || (rc = open_inputs(op, w)) != 0)

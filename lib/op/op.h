@@ -46,9 +46,9 @@ struct op_conf {
 	const char *name;
 	int64_t parallel; /* -p */
 	bool parallel_said, mem_said;
-	const char *at; /* --at */
-	bool supervised;  /* an option that only fcoord acts on was given */
-	bool stateful;	  /* --state was given */
+	const char *at;	 /* --at */
+	bool supervised; /* an option that only fcoord acts on was given */
+	bool stateful;	 /* --state was given */
 };
 #define OP_CONF_INIT                                       \
 	{                                                  \

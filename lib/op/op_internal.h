@@ -12,7 +12,7 @@
 #include "store/log.h"
 
 #define OP_LINGER_NS 5000000 /* a row leaves at the latest this long after it was emitted */
-#define OP_LOOK_NS 1000000	 /* busy, supervised: look for messages and the helper so often */
+#define OP_LOOK_NS 1000000   /* busy, supervised: look for messages and the helper so often */
 #define OP_LINGER_FRAMES 64  /* ... or after this many input frames */
 
 /* ---- an output: rows gather in cur, out_seal makes them a frame or text ---- */
@@ -24,7 +24,7 @@ struct out {
 	bool text;
 	struct fmt_write_conf fmt;
 	struct fmt_writer *writer;
-	bool held; /* a table may hold rows back */
+	bool held;    /* a table may hold rows back */
 	bool greeted; /* HELLO has gone */
 	struct buf txt;
 	struct buf cur; /* FRAME_HDR bytes for the header, then rows and marks */
@@ -133,19 +133,19 @@ struct op_epochs {
 	bool go;
 	struct align align;
 	struct align_chan *align_chans;
-	bool due;	       /* a source has to send a barrier */
+	bool due;		/* a source has to send a barrier */
 	struct barrier due_bar; /* which */
 	struct op_snap snap;
-	struct snap_files files; /* what the state is made of: base and logs */
-	struct log *log;	 /* ours */
-	unsigned nlogs;		 /* made so far; names the next */
-	bool log_dead;		 /* a write failed: the next one is a base in a new file */
+	struct snap_files files;	/* what the state is made of: base and logs */
+	struct log *log;		/* ours */
+	unsigned nlogs;			/* made so far; names the next */
+	bool log_dead;			/* a write failed: the next one is a base in a new file */
 	uint64_t base_bytes, log_bytes; /* of the last base; of deltas since */
-	unsigned writing;	  /* jobs with the helper */
-	bool at_end;		  /* the source stands at its end */
-	uint64_t last;		  /* epoch of the FINAL, STOP or DRAIN barrier; 0: not yet */
-	uint64_t complete, published; /* epochs */
-	bool lanes;		  /* says op_published */
+	unsigned writing;		/* jobs with the helper */
+	bool at_end;			/* the source stands at its end */
+	uint64_t last;			/* epoch of the FINAL, STOP or DRAIN barrier; 0: not yet */
+	uint64_t complete, published;	/* epochs */
+	bool lanes;			/* says op_published */
 	uint64_t rows_in;
 };
 
@@ -161,10 +161,10 @@ int op_epoch_barrier(struct op *op, struct chan *c, const struct barrier *b);
 int op_epoch_cancel(struct op *op, struct chan *c, uint64_t epoch);
 int op_epoch_end(struct op *op, struct chan *c);
 int op_epoch_take(struct op *op, const struct barrier *b); /* snapshot and forward */
-int op_epoch_slice(struct op *op);	/* a piece of copying, if one is due */
-bool op_epoch_busy(const struct op *op); /* op_epoch_slice has something to do */
-int op_epoch_jobs(struct op *op);	/* take back what the helper has done */
-bool op_epoch_over(const struct op *op); /* nothing is left to wait for */
+int op_epoch_slice(struct op *op);			   /* a piece of copying, if one is due */
+bool op_epoch_busy(const struct op *op);		   /* op_epoch_slice has something to do */
+int op_epoch_jobs(struct op *op);			   /* take back what the helper has done */
+bool op_epoch_over(const struct op *op);		   /* nothing is left to wait for */
 void op_epoch_close(struct op *op);
 
 /* describe.c */
@@ -201,11 +201,11 @@ struct op {
 	int *wait_fds;
 	unsigned nwait;
 	uint64_t nbad;
-	bool broadcast; /* every output gets every row */
+	bool broadcast;	     /* every output gets every row */
 	struct state *state; /* NULL until it is asked for */
 	struct op_num *nums;
-	struct work *work; /* the epoch helper; NULL until it is needed */
-	unsigned njobs;	   /* with it */
+	struct work *work;     /* the epoch helper; NULL until it is needed */
+	unsigned njobs;	       /* with it */
 	struct op_job *undone; /* run here because there is no helper; to be told done */
 	struct op_epochs ep;
 };

@@ -152,10 +152,11 @@ check_signature(struct op *op, const struct snap *s)
 
 	if (s->signature == NULL || ours == NULL || strcmp(s->signature, ours) == 0)
 		return 0;
-	return ferr(FERR_CORRUPT,
-		    "state was written by '%s', this is '%s'; give the job another --name, or --fresh "
-		    "to forget the old state",
-		    s->signature, ours);
+	return ferr(
+	    FERR_CORRUPT,
+	    "state was written by '%s', this is '%s'; give the job another --name, or --fresh "
+	    "to forget the old state",
+	    s->signature, ours);
 }
 
 static int
@@ -168,10 +169,11 @@ restore(struct op *op)
 		const struct snap *s = &t->snap[i];
 
 		if (s->groups != 0 && s->groups != t->groups && s->state.n > 0)
-			return ferr(FERR_CORRUPT,
-				    "state has %u key groups, this job %u; key groups are fixed for "
-				    "the life of the state (--groups)",
-				    s->groups, t->groups);
+			return ferr(
+			    FERR_CORRUPT,
+			    "state has %u key groups, this job %u; key groups are fixed for "
+			    "the life of the state (--groups)",
+			    s->groups, t->groups);
 		if ((rc = check_signature(op, s)) != 0)
 			break;
 		if (t->same ? i != t->subtask
@@ -275,8 +277,7 @@ op_task_restore(struct op *op)
 	e->align.last = e->task.epoch;
 	if ((rc = restore(op)) != 0)
 		return rc;
-	if (op->cls->on_restored != NULL &&
-	    (rc = op->cls->on_restored(op->self, op, &equal)) != 0)
+	if (op->cls->on_restored != NULL && (rc = op->cls->on_restored(op->self, op, &equal)) != 0)
 		return rc;
 	if ((rc = pack_u64(&b, equal)) == 0)
 		rc = talk_put(&e->talk, CTL_READY, CTL_NONE, b.p, b.n);
@@ -314,8 +315,8 @@ take_cancel(struct op *op, uint64_t epoch)
 {
 	int rc = 0;
 
-	/* A barrier that was not sent yet is not sent any more; the CANCEL goes down all the same, for
-	 * other sources' barriers may have come to our consumers. */
+	/* A barrier that was not sent yet is not sent any more; the CANCEL goes down all the same,
+	 * for other sources' barriers may have come to our consumers. */
 	if (op->ep.due && op->ep.due_bar.epoch <= epoch)
 		op->ep.due = false;
 	if (!op->cls->source)
@@ -337,9 +338,7 @@ take_message(struct op *op, const struct ctl_msg *m)
 	uint64_t epoch;
 
 	switch (m->kind) {
-	case CTL_TRIGGER:
-		e->due = true;
-		return barrier_decode(&e->due_bar, m->p, m->n);
+	case CTL_TRIGGER: e->due = true; return barrier_decode(&e->due_bar, m->p, m->n);
 	case CTL_CANCEL: return take_cancel(op, ctl_u64(&b));
 	case CTL_COMPLETE:
 		epoch = ctl_u64(&b);
@@ -396,8 +395,7 @@ op_task_tell_failed(struct op *op, int rc)
 		return rc;
 	if (rc == FERR_CLOSED)
 		rc = ferr(FERR_IO, "its consumer left"); /* an end only in a bare shell */
-	if (pack_u32(&b, (uint32_t)ferr_status(rc)) == 0 &&
-	    pack_text(&b, ferr_text()) == 0)
+	if (pack_u32(&b, (uint32_t)ferr_status(rc)) == 0 && pack_text(&b, ferr_text()) == 0)
 		(void)!talk_put(&op->ep.talk, CTL_FAILED, CTL_NONE, b.p, b.n);
 	buf_fini(&b);
 	return rc;

@@ -187,13 +187,13 @@ free_notes(struct sub *s)
 	}
 }
 
+/* The chunks of a namespace, and what is noted of it, go: the copy must not stand in them. */
 void
 state_epoch_shrink(struct sub *s)
 {
 	struct state *st = s->map->st;
 
-	if (st->at == s ||
-	    (st->copy == COPY_DELTA && LIST_FIRST(&st->dirty[!parity(st)]) == s)) {
+	if (st->at == s || (st->copy == COPY_DELTA && LIST_FIRST(&st->dirty[!parity(st)]) == s)) {
 		st->chunk = NULL;
 		st->pos = 0;
 	}
@@ -217,12 +217,11 @@ state_epoch_forget(struct sub *s)
 {
 	struct state *st = s->map->st;
 
+	state_epoch_shrink(s);
 	if (st->at == s) {
 		st->at = TAILQ_NEXT(s, all);
-		st->chunk = NULL;
 		st->rows = false;
 	}
-	free_notes(s);
 }
 
 /* From now on changes are noted, under a new tag. */
@@ -458,8 +457,7 @@ state_copy(struct state *s, struct buf *out, size_t max, bool *done)
 
 /* ---- barriers ---- */
 
-/* A full copy is given up: what it lacks must look as if it had it, so that the next one sees it.
- */
+/* A full copy is given up.  What it lacks must look as if it had it, for the next one to see it. */
 static void
 give_up(struct state *s)
 {
@@ -473,8 +471,7 @@ give_up(struct state *s)
 			state_sub_free(p);
 			continue;
 		}
-		TAILQ_FOREACH(c, &p->chunks, next)
-		{
+		for (c = TAILQ_FIRST(&p->chunks); c != NULL; c = TAILQ_NEXT(c, next)) {
 			for (size_t at = 0; at < c->n; at += block_size(e)) {
 				e = (struct entry *)(void *)(c->bytes + at);
 				if (e->tag < TAG_GHOST)
@@ -548,7 +545,7 @@ state_barrier(struct state *s, bool full)
 {
 	int rc;
 
-	if (full || !s->tracking || s->copy == COPY_FULL)
+	if (full || (!s->tracking && s->changed) || s->copy == COPY_FULL)
 		rc = begin_full(s, full || s->recorded);
 	else
 		rc = begin_delta(s);

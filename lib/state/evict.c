@@ -16,11 +16,10 @@
 
 #define HAND_END 65536u
 #define ROUNDS 3u	    /* of the hand: one may only find what was used */
-#define PART_MIN (8u << 20) /* bytes of entries that are looked through at once, if not an eighth \
-			     */
+#define PART_MIN (8u << 20) /* bytes: of a larger namespace an eighth is planned at once */
 #define AHEAD 16u
-#define BATCH_MAX (1 << 20) /* bytes that one batch should free: it is a pause */
-#define CLEAN_MAX 2048u	    /* void rows deleted at a time */
+#define BATCH_MAX (256 << 10) /* bytes that one batch should free: it is a pause */
+#define CLEAN_MAX 2048u	      /* void rows deleted at a time */
 
 struct victim {
 	uint64_t hash;

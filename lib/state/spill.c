@@ -1,11 +1,10 @@
 /*
  * spill: entries that do not fit into memory, in an LMDB environment that nobody else sees.
  *
- * Its file is unlinked as soon as it is open, so nothing is left behind whatever happens, and it is
- * never synced.  It is a writable map (MDB_WRITEMAP): pages that a transaction changes are the
- * file's and not anonymous memory, so that a large transaction does not break the bound on memory.
- * What that costs is that a full disk would be a SIGBUS; so its blocks are taken before each
- * transaction.
+ * Its file has no name, so nothing is left behind whatever happens, and it is never synced.  It is
+ *a writable map (MDB_WRITEMAP): pages that a transaction changes are the file's and not anonymous
+ *memory, so that a large transaction does not break the bound on memory. What that costs is that a
+ *full disk would be a SIGBUS; so its blocks are taken before each transaction.
  *
  * A row has the key (serial, hash), both big-endian: 16 bytes, well below LMDB's limit however long
  * the keys of entries are.  Its value is the items of that hash, by key bytes:
@@ -13,7 +12,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <lmdb.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -82,9 +80,7 @@ open_env(struct spill *sp, const char *path)
 		if (rc != ENOMEM && rc != EFBIG && rc != EINVAL)
 			break;
 	}
-	if (rc != 0)
-		return failed(rc);
-	return fio_unlinkat(AT_FDCWD, path) == -1 ? ferr_sys(FERR_IO, "%s", path) : 0;
+	return rc != 0 ? failed(rc) : 0;
 }
 
 static int
@@ -104,6 +100,7 @@ open_db(struct spill *sp)
 		   (rc = mdb_env_stat(sp->env, &st)) == 0 &&
 		   (rc = mdb_env_get_fd(sp->env, &sp->fd)) == 0) {
 		sp->page = st.ms_psize;
+		rc = fcntl(sp->fd, F_SETFD, FD_CLOEXEC) == -1 ? errno : 0;
 	}
 	sp->wtxn = NULL;
 	return rc != 0 ? failed(rc) : 0;
@@ -113,24 +110,19 @@ int
 state_spill_open(struct spill **out, const char *dir)
 {
 	struct spill *sp = calloc(1, sizeof(*sp));
-	uint64_t name[2];
-	char path[4096];
-	int rc;
+	char path[32];
+	int rc, fd;
 
 	if (sp == NULL)
 		return ferr(FERR_NOMEM, "out of memory");
 	sp->empty = true;
-	if ((rc = state_local(dir, &dir)) != 0)
+	if ((rc = fd = state_local_file(dir)) < 0)
 		goto err0;
-	if (fio_random(name, sizeof(name)) == -1) {
-		rc = ferr_sys(FERR_IO, "random numbers");
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	rc = open_env(sp, path);
+	fio_close(fd);
+	if (rc != 0 || (rc = open_db(sp)) != 0)
 		goto err0;
-	}
-	snprintf(path, sizeof(path), "%s/spill-%016" PRIx64 "%016" PRIx64, dir, name[0], name[1]);
-	if ((rc = open_env(sp, path)) != 0 || (rc = open_db(sp)) != 0) {
-		ferr_prefix(rc, "%s", path);
-		goto err0;
-	}
 	*out = sp;
 	return 0;
 err0:

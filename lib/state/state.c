@@ -82,6 +82,9 @@ int
 state_account(struct state *s, int64_t bytes)
 {
 	s->heap += bytes;
+	if (bytes > s->mem)
+		return ferr(FERR_LIMIT, "a value of %lld bytes is larger than --mem (%lld bytes)",
+			    (long long)bytes, (long long)s->mem);
 	return 0;
 }
 
@@ -118,13 +121,20 @@ sub_place(const struct state_map *m, int64_t ns)
 	return lo;
 }
 
+static inline struct sub *
+sub_last(const struct state_map *m, int64_t ns)
+{
+	return __builtin_expect(m->last != NULL && m->last->ns == ns, 1) ? m->last : NULL;
+}
+
 struct sub *
 state_sub_find(struct state_map *m, int64_t ns)
 {
+	struct sub *s = sub_last(m, ns);
 	size_t i;
 
-	if (m->last != NULL && m->last->ns == ns)
-		return m->last;
+	if (s != NULL)
+		return s;
 	i = sub_place(m, ns);
 	if (i == m->n || m->subs[i]->ns != ns)
 		return NULL;
@@ -256,12 +266,12 @@ put_new(struct sub *s, const struct state_key *k, struct entry *ghost)
 void *
 state_put(struct state_map *m, int64_t ns, const struct state_key *k, bool *fresh)
 {
-	struct sub *s = state_sub_make(m, ns);
+	struct sub *s = sub_last(m, ns);
 	struct entry *e;
 	int rc;
 
 	*fresh = false;
-	if (s == NULL)
+	if (s == NULL && (s = state_sub_make(m, ns)) == NULL)
 		return failed(m->st, FERR_NOMEM);
 	if ((e = entry_find(m, s, k)) == NULL && s->spilled != 0 &&
 	    (rc = state_evict_back(s, k, &e)) != 0)

@@ -8,19 +8,27 @@
  *
  * Values are C structs of the map's fixed size, changed in place.  state_put gives a value that may
  * be changed, state_find one to be read; state_touch tells that a found one will be changed.  A
- * pointer holds until the entry or its namespace is dropped, or state_relieve is called.  A type
- * that owns heap says how to free, encode and decode itself.
+ * pointer holds until the entry or its namespace is dropped, or state_relieve or state_load is
+ * called; what a walk gives, until its next call.  A type that owns heap says how to free, encode
+ * and decode itself.
  *
  * Epochs (design §5).  Everything put, touched or dropped belongs to the current epoch.
  * state_barrier ends it: what changed is then copied out as records, in slices between batches,
  * while the next epoch changes on; an entry that changes again before its slice comes is copied out
  * first.  The records of completed epochs, loaded in order, make the state again; values are
  * absolute, so loading some twice does no harm.  Records of an aborted epoch stay in front of those
- * of the next.
+ * of the next.  The records of an epoch that has any begin with what the map numbers mean.
  *
- * Memory.  `mem` bounds table, values and their heap: state_relieve, called between batches, evicts
- * entries to an LMDB environment under `local`, whence they are read back when they are asked for.
- * The input is never stopped.
+ * Before the first barrier, if nothing was loaded, changes are not noted at all (a bare shell pays
+ * nothing); the first barrier is a full one then.  A full copy that is given up makes the next one
+ * full.
+ *
+ * Memory.  `mem` bounds table, values and their heap: state_relieve, called between batches (of
+ * about a thousand records), evicts entries to an LMDB environment under `local`, whence they are
+ * read back when they are asked for.  The input is never stopped: a call takes some
+ * milliseconds, now and then some tens.  Between two calls memory grows by what is put, read back
+ * or touched.  Of a namespace about 400 bytes always stay in memory.  Files in `local` have no name
+ * and go with the process.
  *
  * Errors  FERR_NOMEM; FERR_IO (the disk of `local`); FERR_CORRUPT from a decode; FERR_LIMIT when
  *         one value alone is larger than the bound.
@@ -58,11 +66,11 @@ struct state_key {
 };
 
 struct state_conf {
-	uint32_t groups;   /* key groups (C35) */
-	uint32_t lo, hi;   /* those that are ours, both ends in; records of others are not loaded */
-	int64_t mem;	   /* bytes */
-	const char *local; /* directory for what does not fit; NULL: one made under $TMPDIR when it
-			      is needed */
+	uint32_t groups; /* key groups (C35) */
+	uint32_t lo, hi; /* those that are ours, both ends in; records of others are not loaded */
+	int64_t mem;	 /* bytes */
+	const char
+	    *local; /* directory for what does not fit, made when it is needed; NULL: $TMPDIR */
 };
 int state_new(struct state **out, const struct state_conf *conf);
 void state_free(struct state *s);
@@ -86,7 +94,8 @@ struct state_key state_key_of(const struct state_map *m, const void *v);
 void state_prefetch(struct state_map *m, int64_t ns, uint64_t hash);
 void state_prefetch_entry(struct state_map *m, int64_t ns, uint64_t hash);
 
-/* Namespaces: the smallest one >= from (false: none), how many entries, and dropping one whole. */
+/* Namespaces: the smallest one >= from that has entries (false: none), how many, and dropping one
+ * whole. */
 bool state_ns_next(struct state_map *m, int64_t from, int64_t *ns);
 size_t state_ns_count(struct state_map *m, int64_t ns);
 int state_ns_drop(struct state_map *m, int64_t ns);
@@ -107,7 +116,8 @@ int state_walk_begin(struct state_walk *w, struct state_map *m, int64_t ns, bool
 void *state_walk_next(struct state_walk *w, int *rc);
 void state_walk_end(struct state_walk *w);
 
-/* Tell that a value's heap grew by that much (may be negative). */
+/* Tell that a value's heap grew by that much (may be negative); FERR_LIMIT when that alone is more
+ * than the bound. */
 int state_account(struct state *s, int64_t bytes);
 /* Between batches: evict what is above the bound.  Pointers to values die. */
 int state_relieve(struct state *s);
@@ -120,7 +130,7 @@ int state_relieve(struct state *s);
  * finished is finished first, into an inner buffer.
  */
 int state_barrier(struct state *s, bool full);
-/* Append about max bytes of records; *done: nothing is left of this epoch. */
+/* Append about max bytes of records, whole ones; *done: nothing is left of this epoch. */
 int state_copy(struct state *s, struct buf *out, size_t max, bool *done);
 /* Bytes that a full copy would have, roughly. */
 uint64_t state_size(const struct state *s);

@@ -172,12 +172,16 @@ static struct chunk *
 chunk_for(struct sub *s, size_t size)
 {
 	struct chunk *c = TAILQ_LAST(&s->chunks, chunk_list);
-	size_t cap = CHUNK_MIN;
+	size_t cap = CHUNK_MIN, most = (size_t)s->map->st->mem / 32;
 
 	if (c != NULL && c->cap - c->n >= size)
 		return c;
+	if (most > CHUNK_MAX)
+		most = CHUNK_MAX;
 	if (c != NULL)
-		cap = c->cap < CHUNK_MAX / 2 ? 2 * c->cap : CHUNK_MAX;
+		cap = 2 * c->cap < most ? 2 * c->cap : most;
+	if (cap < CHUNK_MIN)
+		cap = CHUNK_MIN;
 	if (cap < size)
 		cap = size;
 	if ((c = fio_memory(sizeof(*c) + cap)) == NULL) {

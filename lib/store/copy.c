@@ -37,8 +37,8 @@ store_copy(const char *from, const char *name, const char *to)
 	    (rc = buf_printf(&b, "%s/%s", to, name)) == 0 &&
 	    (buf_cstr(&a) == NULL || buf_cstr(&b) == NULL))
 		rc = FERR_NOMEM;
-	if (rc == 0 && ((in = fio_open((const char *)a.p, O_RDONLY, 0)) == -1 ||
-			fio_fstat(in, &sa) == -1))
+	if (rc == 0 &&
+	    ((in = fio_open((const char *)a.p, O_RDONLY, 0)) == -1 || fio_fstat(in, &sa) == -1))
 		rc = ferr_sys(FERR_LOST, "cannot read %s", (const char *)a.p);
 	if (rc == 0 && fio_stat((const char *)b.p, &sb) == 0 && sb.st_size == sa.st_size)
 		goto out;

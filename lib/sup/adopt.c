@@ -30,9 +30,9 @@ unpublished(const char *dir, bool *yes)
 	}
 	for (unsigned i = 0; i < f.nstages; i++) {
 		for (unsigned k = 0; k < f.stage[i].parallel; k++)
-			*yes = *yes || (f.stage[i].sub[k].pending.n > 0 &&
-					f.stage[i].sub[k].published < f.epoch &&
-					f.kind != CKPT_FILE_FINAL);
+			*yes = *yes ||
+			       (f.stage[i].sub[k].pending.n > 0 &&
+				f.stage[i].sub[k].published < f.epoch && f.kind != CKPT_FILE_FINAL);
 	}
 	free(v);
 	ckpt_file_fini(&f);
@@ -73,10 +73,11 @@ adopt_check(const char *dir, bool fresh, const char *from, bool rewind)
 		if (!rewind && (rc = unpublished(dir, &ahead)) != 0)
 			return ferr_prefix(rc, "--accept-rewind forgets it all the same");
 		if (!rewind && ahead)
-			return ferr(FERR_USAGE,
-				    "the job has output that is complete and not yet published; run "
-				    "it once more to publish it, or forget that too with "
-				    "--accept-rewind");
+			return ferr(
+			    FERR_USAGE,
+			    "the job has output that is complete and not yet published; run "
+			    "it once more to publish it, or forget that too with "
+			    "--accept-rewind");
 		return forget(dir);
 	}
 	rc = store_chain(dir, &v, &n);
@@ -84,10 +85,11 @@ adopt_check(const char *dir, bool fresh, const char *from, bool rewind)
 	if (rc != 0 || n == 0 || from == NULL)
 		return rc;
 	if (!rewind)
-		return ferr(FERR_USAGE,
-			    "the job has gone on since: beginning from a savepoint would put out "
-			    "again what came after it; --accept-rewind does that, --clone with another "
-			    "--name makes a job of its own");
+		return ferr(
+		    FERR_USAGE,
+		    "the job has gone on since: beginning from a savepoint would put out "
+		    "again what came after it; --accept-rewind does that, --clone with another "
+		    "--name makes a job of its own");
 	return forget(dir);
 }
 
@@ -104,7 +106,7 @@ take_one(void *cookie, const char *name)
 }
 
 int
-adopt_savepoint(const char *dir, const char *from, bool clone, const char *name,
+adopt_savepoint(const char *dir, const char *from, bool clone, bool rewind, const char *name,
 		const struct buf *text, struct known *k)
 {
 	struct taking t = { from, dir };
@@ -118,6 +120,11 @@ adopt_savepoint(const char *dir, const char *from, bool clone, const char *name,
 		rc = ferr(FERR_USAGE, "%s holds no savepoint", from);
 	if (rc == 0 && (rc = ckpt_file_parse(&f, b.p, b.n)) != 0)
 		rc = ferr_prefix(rc, "%s/savepoint.json", from);
+	if (rc == 0 && f.kind == CKPT_FILE_DRAIN && !rewind)
+		rc = ferr(FERR_USAGE,
+			  "%s was taken by a drain: its windows were closed early; --accept-rewind "
+			  "begins from it all the same",
+			  from);
 	*k = (struct known){ .name = strdup(name), .text = strndup((char *)text->p, text->n) };
 	if (rc == 0 && (k->name == NULL || k->text == NULL))
 		rc = ferr(FERR_NOMEM, "out of memory");

@@ -14,8 +14,8 @@
  */
 int adopt_check(const char *dir, bool fresh, const char *from, bool rewind);
 /* Make the savepoint in `from` the first checkpoint of the store dir (made).  clone: with a new job
- * id, so that outputs are its own; else the savepoint's. */
-int adopt_savepoint(const char *dir, const char *from, bool clone, const char *name,
+ * id, so that outputs are its own; else the savepoint's.  A drained one needs rewind. */
+int adopt_savepoint(const char *dir, const char *from, bool clone, bool rewind, const char *name,
 		    const struct buf *text, struct known *k);
 
 #endif

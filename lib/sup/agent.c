@@ -161,8 +161,8 @@ start(struct agent *a, struct child *c, struct spawn *s)
 	int ctl[2] = { -1, -1 }, err[2] = { -1, -1 }, null = -1, rc = 0;
 	struct buf path = BUF_INIT;
 
-	if ((null = fio_high(fio_open("/dev/null", O_RDWR, 0))) == -1 || fio_socketpair(ctl, 65536) == -1 ||
-	    fio_pipe(err) == -1)
+	if ((null = fio_high(fio_open("/dev/null", O_RDWR, 0))) == -1 ||
+	    fio_socketpair(ctl, 65536) == -1 || fio_pipe(err) == -1)
 		rc = ferr_sys(FERR_IO, "cannot start %s", s->words[0]);
 	if (rc == 0 && (rc = program(s->words[0], &path)) == 0 && buf_cstr(&path) == NULL)
 		rc = FERR_NOMEM;

@@ -5,10 +5,10 @@
  * their number without looking into them.  When its stdin ends, it kills all its children and ends:
  * no orphans.
  *
- * CTL_SPAWN body: u32 flags (1: its stdout is the descriptor in $FJORD_STDOUT), u32 number of words,
- * words; u32 number of wires, u32 edge each.  Wire i is descriptor 4 + i of the child; each edge is
- * named by two spawns, its writer's and its reader's, and becomes a socket pair.  Descriptor 3 is
- * the child's control socket, $FJORD_CTL says so.
+ * CTL_SPAWN body: u32 flags (1: its stdout is the descriptor in $FJORD_STDOUT), u32 number of
+ * words, words; u32 number of wires, u32 edge each.  Wire i is descriptor 4 + i of the child; each
+ * edge is named by two spawns, its writer's and its reader's, and becomes a socket pair. Descriptor
+ * 3 is the child's control socket, $FJORD_CTL says so.
  */
 #ifndef SUP_AGENT_H
 #define SUP_AGENT_H

@@ -14,9 +14,17 @@
 #include "sup/run_internal.h"
 
 #define REQUEST_MAX 65536
+#define ANSWER_MS 3000 /* what can be answered at once is, within that */
 
-enum ask_wait { WAIT_NOTHING, WAIT_RUNNING, WAIT_CHECKPOINT, WAIT_DONE, WAIT_EPOCH, WAIT_SAVEPOINT,
-		WAIT_OVER };
+enum ask_wait {
+	WAIT_NOTHING,
+	WAIT_RUNNING,
+	WAIT_CHECKPOINT,
+	WAIT_DONE,
+	WAIT_EPOCH,
+	WAIT_SAVEPOINT,
+	WAIT_OVER
+};
 
 /* ---- the job's side ---- */
 
@@ -88,8 +96,8 @@ health(const struct run *r, char *why, size_t n)
 	bool recent = age >= 0 && age < late;
 
 	why[0] = '\0';
-	if (r->phase == RUN_RUNNING && (recent || r->conf.ckpt.every == 0 ||
-					(age < 0 && r->now - r->started < late)))
+	if (r->phase == RUN_RUNNING &&
+	    (recent || r->conf.ckpt.every == 0 || (age < 0 && r->now - r->started < late)))
 		return "green";
 	if (r->phase == RUN_RUNNING) {
 		snprintf(why, n, "no checkpoint was completed for %lld s",
@@ -121,8 +129,9 @@ status(struct run *r, struct client *c)
 	const char *color = health(r, why, sizeof(why));
 
 	run_totals(r, &t);
-	buf_printf(b, "job %s\nphase %s\nattempt %" PRIu64 "\npid %ld\nepoch %" PRIu64
-		      "\nage %lld\nrecords %" PRIu64 "\nwatermark ",
+	buf_printf(b,
+		   "job %s\nphase %s\nattempt %" PRIu64 "\npid %ld\nepoch %" PRIu64
+		   "\nage %lld\nrecords %" PRIu64 "\nwatermark ",
 		   r->conf.name, run_phase_name(r->phase), r->attempt, (long)fio_pid(),
 		   r->ckpt.complete, (long long)run_complete_age(r), t.out);
 	put_watermark(b, r->nsubs == 0 ? INT64_MIN : t.watermark);
@@ -138,16 +147,24 @@ status(struct run *r, struct client *c)
 	say_ok(c, "");
 }
 
+/* What is asked while the job begins anew is asked of the next attempt. */
 static void
 request(struct run *r, struct client *c, enum ckpt_kind kind, int waits)
 {
-	if (r->phase != RUN_RUNNING) {
-		say_error(c, 1, "the job is not running now; try again");
+	bool up = r->phase == RUN_RUNNING || r->phase == RUN_STARTING || r->phase == RUN_STOPPING;
+
+	if (!up && (waits == WAIT_OVER || r->nasked == CKPT_REQS || r->phase == RUN_ENDED)) {
+		say_error(c, 1,
+			  "the job was failing; fcoord cancel ends it, and its newest "
+			  "checkpoint stays");
 		return;
 	}
 	c->cookie = ++r->cookies;
 	c->waits = waits;
-	ckpt_request(&r->ckpt, r->now, kind, c->cookie);
+	if (up)
+		ckpt_request(&r->ckpt, r->now, kind, c->cookie);
+	else
+		r->asked[r->nasked++] = (struct ckpt_req){ .kind = kind, .cookie = c->cookie };
 }
 
 /* rescale STAGE=N…: what stages are to have is noted; the plan is made anew behind the stop. */
@@ -156,6 +173,10 @@ note_rescale(struct run *r, char *words)
 {
 	char *save = NULL;
 
+	if (r->was == NULL && (r->was = calloc(r->job->nstages + 1, sizeof(*r->was))) == NULL)
+		return ferr(FERR_NOMEM, "out of memory");
+	for (unsigned i = 0; i < r->job->nstages; i++)
+		r->was[i] = r->job->stage[i].facts.parallel;
 	for (char *w = strtok_r(words, " ", &save); w != NULL; w = strtok_r(NULL, " ", &save)) {
 		char *eq = strchr(w, '=');
 		int64_t n;
@@ -172,8 +193,8 @@ note_rescale(struct run *r, char *words)
 			return FERR_USAGE;
 		if (n > r->job->stage[i].groups)
 			return ferr(FERR_USAGE,
-				    "%s has %u key groups, which is the most subtasks it can have", w,
-				    r->job->stage[i].groups);
+				    "%s has %u key groups, which is the most subtasks it can have",
+				    w, r->job->stage[i].groups);
 		if (r->job->stage[i].facts.most != 0 && n > r->job->stage[i].facts.most)
 			return ferr(FERR_USAGE, "%s has at most %lld: %s", w,
 				    (long long)r->job->stage[i].facts.most,
@@ -208,7 +229,8 @@ take_request(struct run *r, struct client *c, char *line)
 			r->phase = RUN_ENDED;
 		c->waits = WAIT_DONE;
 	} else if (strcmp(line, "restart") == 0 || strcmp(line, "rescale") == 0) {
-		if (line[2] == 's' && line[3] == 'c' && note_rescale(r, arg != NULL ? arg : "") != 0) {
+		if (line[2] == 's' && line[3] == 'c' &&
+		    note_rescale(r, arg != NULL ? arg : "") != 0) {
 			say_error(c, 2, ferr_text());
 			return;
 		}
@@ -241,8 +263,10 @@ ask_answer(struct run *r, uint64_t cookie, uint64_t epoch, const char *refused)
 		} else if (c->waits == WAIT_EPOCH) {
 			say_ok(c, text);
 		} else if (c->waits == WAIT_SAVEPOINT || c->waits == WAIT_OVER) {
-			if (chain_savepoint(r, epoch, c->to, &path) != 0)
-				say_error(c, 1, ferr_text());
+			int rc = chain_savepoint(r, epoch, c->to, &path);
+
+			if (rc != 0)
+				say_error(c, ferr_status(rc), ferr_text());
 			else if (c->waits == WAIT_SAVEPOINT)
 				say_ok(c, buf_cstr(&path));
 			else if ((c->to = strdup(buf_cstr(&path))) == NULL)
@@ -250,6 +274,16 @@ ask_answer(struct run *r, uint64_t cookie, uint64_t epoch, const char *refused)
 		}
 	}
 	buf_fini(&path);
+}
+
+/* A rescale cannot be: those who wait for it are told why, the job goes on as it was. */
+void
+ask_refuse_again(struct run *r)
+{
+	for (struct client *c = r->clients; c != NULL; c = c->next) {
+		if (c->waits == WAIT_RUNNING && !c->closing)
+			say_error(c, 2, ferr_text());
+	}
 }
 
 void
@@ -339,13 +373,18 @@ ask_serve(struct run *r)
 
 /* ---- the asker's side ---- */
 
+/* patient: it may take as long as it takes. */
 static int
-receive(int fd, struct buf *b)
+receive(int fd, bool patient, struct buf *b)
 {
+	struct pollfd p = { .fd = fd, .events = POLLIN };
 	ssize_t k = 1;
 	int rc = 0;
 
 	while (rc == 0 && k > 0) {
+		if (!patient && fio_poll(&p, 1, ANSWER_MS) == 0)
+			return ferr(FERR_IO,
+				    "the job does not answer: its fcoord is stopped or hangs");
 		if ((rc = buf_room(b, 4096)) == 0 && (k = fio_read(fd, b->p + b->n, 4096)) > 0)
 			b->n += (size_t)k;
 	}
@@ -388,7 +427,7 @@ ask(const char *dir, const char *request, struct buf *out, struct buf *ok)
 	    fio_write_all(fd, b.p, b.n) == -1)
 		rc = ferr_sys(FERR_IO, "asking the job");
 	b.n = 0;
-	if (rc == 0 && (rc = receive(fd, &b)) == 0)
+	if (rc == 0 && (rc = receive(fd, strcmp(request, "status") != 0, &b)) == 0)
 		rc = judge(&b, out, ok);
 	if (fd != -1)
 		fio_close(fd);

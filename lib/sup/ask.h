@@ -11,9 +11,9 @@
  *	rescale STAGE=N…		the same with other parallelism
  *	wait running|checkpoint|done	answered when that is so
  *
- * status: `job NAME`, `phase P`, `attempt N`, `pid N`, `epoch N`, `age MS` (-1: none yet), `records N`,
- * `watermark MS` (`-`: none), `bad N`, `health green|yellow|red REASON`, then per subtask
- * `sub STAGE INDEX PID IN OUT WATERMARK BLOCKED STATE`.
+ * status: `job NAME`, `phase P`, `attempt N`, `pid N`, `epoch N`, `age MS` (-1: none yet), `records
+ *N`, `watermark MS` (`-`: none), `bad N`, `health green|yellow|red REASON`, then per subtask `sub
+ *STAGE INDEX PID IN OUT WATERMARK BLOCKED STATE`.
  */
 #ifndef SUP_ASK_H
 #define SUP_ASK_H

@@ -118,8 +118,7 @@ wire_outputs(const struct run *r, const struct sub *s, struct wiring *g, bool si
 			if (sides)
 				rc = add_side(g, channel(r, e, s->index, t), j->edge[e].side);
 			else
-				rc = add_wire(g, channel(r, e, s->index, t), &g->w.out,
-					      &g->w.nout);
+				rc = add_wire(g, channel(r, e, s->index, t), &g->w.out, &g->w.nout);
 		}
 	}
 	return rc;
@@ -146,6 +145,17 @@ send_spawn(struct run *r, uint32_t number, const struct wiring *g)
 	return rc;
 }
 
+/* Key groups of what the stage gives out: those of its first consumer. */
+static uint32_t
+out_groups(const struct run *r, unsigned stage)
+{
+	for (unsigned e = 0; e < r->job->nedges; e++) {
+		if (r->job->edge[e].from == stage && r->job->edge[e].side == NULL)
+			return r->job->stage[r->job->edge[e].to].groups;
+	}
+	return r->job->stage[stage].groups;
+}
+
 static int
 send_start(struct run *r, uint32_t number, const struct wiring *g)
 {
@@ -158,6 +168,7 @@ send_start(struct run *r, uint32_t number, const struct wiring *g)
 			     .subtask = s->index,
 			     .parallel = st->tasks,
 			     .groups = st->groups,
+			     .out_groups = out_groups(r, s->stage),
 			     .lo = group_lo(s->index, st->tasks, st->groups),
 			     .hi = group_hi(s->index, st->tasks, st->groups),
 			     .stage = st->name,
@@ -224,8 +235,8 @@ start_agent(struct run *r)
 	map[2] = 2;
 	map[3] = r->conf.out;
 	if (buf_printf(&path, "%sfcoord", fio_exe_dir()) == 0 && buf_cstr(&path) != NULL)
-		r->agent = fio_spawn((const char *)path.p, argv, env, map,
-				     r->conf.out != -1 ? 4 : 3);
+		r->agent =
+		    fio_spawn((const char *)path.p, argv, env, map, r->conf.out != -1 ? 4 : 3);
 	buf_fini(&path);
 	free(env);
 	fio_close(fd[1]);
@@ -268,6 +279,10 @@ make_subs(struct run *r)
 static int
 check_stages(const struct run *r)
 {
+	if (r->newest.nstages > 0 && r->newest.kind == CKPT_FILE_DRAIN)
+		return ferr(FERR_USAGE,
+			    "the job was drained: its windows were closed early, so that "
+			    "nothing goes on from there; --fresh begins anew");
 	for (unsigned i = 0; i < r->newest.nstages; i++) {
 		const struct ckpt_stage *old = &r->newest.stage[i];
 		bool state = false, there = false;
@@ -277,13 +292,31 @@ check_stages(const struct run *r)
 		for (unsigned k = 0; k < r->job->nstages; k++)
 			there = there || strcmp(r->job->stage[k].name, old->name) == 0;
 		if (state && !there)
-			return ferr(FERR_CORRUPT,
-				    "the checkpoint holds state of '%s' (%s), and this job has no stage "
-				    "of that name; name the stage that goes on with it (--name %s), or "
-				    "forget the old job with --fresh",
-				    old->name, old->tool, old->name);
+			return ferr(
+			    FERR_CORRUPT,
+			    "the checkpoint holds state of '%s' (%s), and this job has no stage "
+			    "of that name; name the stage that goes on with it (--name %s), or "
+			    "forget the old job with --fresh",
+			    old->name, old->tool, old->name);
 	}
 	return 0;
+}
+
+/* Key groups are fixed for the life of the state, whatever -p is now (C35). */
+static int
+keep_groups(struct run *r)
+{
+	bool other = false;
+
+	for (unsigned i = 0; i < r->job->nstages; i++) {
+		const struct ckpt_stage *old = old_stage(r, r->job->stage[i].name);
+
+		if (old == NULL || old->groups == r->job->stage[i].groups)
+			continue;
+		r->job->stage[i].groups = old->groups;
+		other = true;
+	}
+	return other ? job_plan(r->job, r->conf.parallel, !r->conf.exactly) : 0;
 }
 
 int
@@ -294,10 +327,11 @@ attempt_start(struct run *r)
 	attempt_fini(r);
 	r->failed = false;
 	if ((rc = chain_load(r)) != 0 || (rc = check_stages(r)) != 0 ||
-	    (rc = store_attempt_new(r->conf.dir, &r->attempt)) != 0 || (rc = make_subs(r)) != 0 ||
-	    (!r->talking && (rc = start_agent(r)) != 0))
+	    (rc = keep_groups(r)) != 0 || (rc = store_attempt_new(r->conf.dir, &r->attempt)) != 0 ||
+	    (rc = make_subs(r)) != 0 || (!r->talking && (rc = start_agent(r)) != 0))
 		return rc;
 	r->restored = r->newest.epoch != 0;
+	r->was_final = r->newest.nstages > 0 && r->newest.kind == CKPT_FILE_FINAL;
 	for (unsigned i = 0; i < r->ckpt.nreq; i++)
 		r->asked[r->nasked++] = r->ckpt.req[i];
 	ckpt_init(&r->ckpt, &r->conf.ckpt, r->ckpt_sub, r->nsubs, r->newest.epoch);

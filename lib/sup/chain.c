@@ -1,6 +1,6 @@
 /*
- * chain: the manifests of a job's store -- the newest is found, the next is created exclusively, old
- * ones and what only they need are dropped; see run_internal.h.
+ * chain: the manifests of a job's store -- the newest is found, the next is created exclusively,
+ * old ones and what only they need are dropped; see run_internal.h.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -79,6 +79,8 @@ chain_fini(struct run *r)
 {
 	for (unsigned i = 0; i < r->nkept; i++)
 		forget(&r->kept[i]);
+	forget(&r->parked);
+	r->parked = (struct kept){ 0 };
 	free(r->kept);
 	r->kept = NULL;
 	r->nkept = 0;
@@ -104,11 +106,12 @@ damaged(struct run *r, uint64_t place)
 
 	snprintf(text, sizeof(text), "%s", ferr_text());
 	if (any_lanes(r) && !r->conf.accept_rewind)
-		return ferr(FERR_CORRUPT,
-			    "%s; older checkpoints are there, but output may be ahead of them: "
-			    "restore the file, or go back to an older one with --accept-rewind (what "
-			    "was put out since then will come again)",
-			    text);
+		return ferr(
+		    FERR_CORRUPT,
+		    "%s; older checkpoints are there, but output may be ahead of them: "
+		    "restore the file, or go back to an older one with --accept-rewind (what "
+		    "was put out since then will come again)",
+		    text);
 	run_say(r, "%s; it is left out, going back to an older checkpoint", text);
 	r->place = place;
 	return 0;
@@ -209,10 +212,65 @@ needed(const struct run *r, const char *name)
 	return false;
 }
 
+/* Names are STAGE-SUB.ATTEMPT.K.log: where ".K.log" begins, and K; false: another kind of name. */
+static bool
+split_name(const char *name, size_t *stem, uint64_t *attempt, uint64_t *k)
+{
+	const char *end = strrchr(name, '.'), *at = end, *dot[2];
+
+	for (int i = 0; i < 2; i++) {
+		while (at != NULL && at > name && at[-1] != '.')
+			at--;
+		if (at == NULL || at == name)
+			return false;
+		dot[i] = --at;
+	}
+	*stem = (size_t)(dot[0] - name);
+	*k = strtoull(dot[0] + 1, NULL, 10);
+	*attempt = strtoull(dot[1] + 1, NULL, 10);
+	return true;
+}
+
+/*
+ * May its writer still append to it?  A file of this attempt is over only when its writer has gone
+ * on to the next one, and a checkpoint names that.
+ */
+static bool
+open_still(const struct run *r, const char *name)
+{
+	size_t stem, other;
+	uint64_t attempt, k, a, next;
+
+	if (!split_name(name, &stem, &attempt, &k) || attempt != r->attempt)
+		return false;
+	for (unsigned i = 0; i < r->nkept; i++) {
+		for (unsigned f = 0; f < r->kept[i].n; f++) {
+			const char *n = r->kept[i].file[f];
+
+			if (split_name(n, &other, &a, &next) && other == stem && next > k &&
+			    strncmp(n, name, stem) == 0)
+				return false;
+		}
+	}
+	return true;
+}
+
+/* Remove a file that a dropped checkpoint needed, or put it aside while it may be written to. */
+static int
+release(struct run *r, const char *name)
+{
+	if (needed(r, name))
+		return 0;
+	if (open_still(r, name))
+		return keep_file(&r->parked, name);
+	return store_remove(r->conf.dir, name);
+}
+
 /* Drop the oldest checkpoints beyond --keep, and the files that only they need. */
 static int
 retain(struct run *r)
 {
+	bool parked = r->parked.n > 0;
 	struct kept old;
 	char name[32];
 	unsigned least;
@@ -229,10 +287,15 @@ retain(struct run *r)
 		/* First the manifest: a manifest whose files are gone must never be found. */
 		store_place_name(old.place, name);
 		rc = store_remove(r->conf.dir, name);
-		for (unsigned i = 0; i < old.n && rc == 0; i++) {
-			if (!needed(r, old.file[i]))
-				rc = store_remove(r->conf.dir, old.file[i]);
-		}
+		for (unsigned i = 0; i < old.n && rc == 0; i++)
+			rc = release(r, old.file[i]);
+		forget(&old);
+	}
+	if (parked) {
+		old = r->parked;
+		r->parked = (struct kept){ 0 };
+		for (unsigned i = 0; i < old.n && rc == 0; i++)
+			rc = release(r, old.file[i]);
 		forget(&old);
 	}
 	return rc;
@@ -243,12 +306,10 @@ static int
 clean_one(void *cookie, const char *name)
 {
 	struct run *r = cookie;
-	const char *end = strrchr(name, '.'), *at = end;
-	unsigned dots = 0;
+	uint64_t attempt, k;
+	size_t stem;
 
-	for (; at != NULL && at > name && dots < 2; at--)
-		dots += at[-1] == '.';
-	if (end == NULL || dots < 2 || strtoull(at + 1, NULL, 10) >= r->attempt || needed(r, name))
+	if (!split_name(name, &stem, &attempt, &k) || attempt >= r->attempt || needed(r, name))
 		return 0;
 	return store_remove(r->conf.dir, name);
 }
@@ -298,10 +359,11 @@ chain_store(struct run *r, uint64_t epoch, uint32_t flags)
 	decompose(&f);
 	buf_fini(&b);
 	if (rc == FERR_FENCED)
-		return ferr(FERR_FENCED,
-			    "another coordinator has completed a checkpoint of this job (%s); this one "
-			    "gives way",
-			    name);
+		return ferr(
+		    FERR_FENCED,
+		    "another coordinator has completed a checkpoint of this job (%s); this one "
+		    "gives way",
+		    name);
 	if (rc == 0 && ((rc = retain(r)) != 0 || (rc = clean(r)) != 0)) {
 		run_say(r, "old checkpoints cannot be removed: %s", ferr_text());
 		rc = 0;

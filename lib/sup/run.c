@@ -106,14 +106,16 @@ exited(struct run *r, struct sub *s, int status)
 	s->spawned = false;
 	if (r->ckpt.over && status == 0)
 		return; /* the last epoch is complete */
-	if ((r->phase == RUN_KILLING && (WIFSIGNALED(status) || may_restart(WEXITSTATUS(status)))) ||
+	if ((r->phase == RUN_KILLING &&
+	     (WIFSIGNALED(status) || may_restart(WEXITSTATUS(status)))) ||
 	    r->phase == RUN_ENDED)
 		return;
 	status_name(status, how, sizeof(how));
 	/* Its own words came before, unless it was killed. */
-	run_fail(r, WIFSIGNALED(status) ? 128 + WTERMSIG(status)
-		    : WEXITSTATUS(status) == 0 ? 1
-					       : WEXITSTATUS(status),
+	run_fail(r,
+		 WIFSIGNALED(status)	    ? 128 + WTERMSIG(status)
+		 : WEXITSTATUS(status) == 0 ? 1
+					    : WEXITSTATUS(status),
 		 "%s-%u (pid %u): %s", stage, s->index, s->pid,
 		 status == 0 ? "ended before the job did" : how);
 }
@@ -130,8 +132,9 @@ all_ready(struct run *r)
 	for (unsigned i = 1; i < r->nsubs; i++) {
 		if (r->sub[i].stage == r->sub[i - 1].stage &&
 		    r->sub[i].equal != r->sub[i - 1].equal) {
-			run_fail(r, 1, "the subtasks of %s see different inputs; files came or went "
-				       "while the job started",
+			run_fail(r, 1,
+				 "the subtasks of %s see different inputs; files came or went "
+				 "while the job started",
 				 r->job->stage[r->sub[i].stage].name);
 			return;
 		}
@@ -389,8 +392,8 @@ after_kill(struct run *r)
 		set_phase(r, RUN_ENDED);
 		return;
 	}
-	run_say(r, "%s; restarting%s from epoch %" PRIu64, r->fail_text,
-		wait > 0 ? " soon" : "", r->ckpt.complete);
+	run_say(r, "%s; restarting%s from epoch %" PRIu64, r->fail_text, wait > 0 ? " soon" : "",
+		r->ckpt.complete);
 	r->retry_at = r->now + wait;
 	set_phase(r, RUN_WAITING);
 }
@@ -417,9 +420,13 @@ begin_again(struct run *r)
 	int rc;
 
 	r->again = r->over = false;
-	if ((rc = job_plan(r->job, 0, !r->conf.exactly)) != 0)
-		return rc;
-	return try_start(r);
+	if ((rc = job_plan(r->job, r->conf.parallel, !r->conf.exactly)) != 0 && r->was != NULL) {
+		ask_refuse_again(r);
+		for (unsigned i = 0; i < r->job->nstages; i++)
+			r->job->stage[i].facts.parallel = r->was[i];
+		rc = job_plan(r->job, r->conf.parallel, !r->conf.exactly);
+	}
+	return rc != 0 ? rc : try_start(r);
 }
 
 static int
@@ -429,8 +436,8 @@ advance(struct run *r)
 
 	if (rc != 0)
 		return rc;
-	if (r->failed && (r->phase == RUN_STARTING || r->phase == RUN_RUNNING ||
-			  r->phase == RUN_STOPPING))
+	if (r->failed &&
+	    (r->phase == RUN_STARTING || r->phase == RUN_RUNNING || r->phase == RUN_STOPPING))
 		kill_attempt(r);
 	if (r->over && r->alive == 0)
 		return r->again ? begin_again(r) : (set_phase(r, RUN_ENDED), 0);
@@ -481,8 +488,7 @@ turn(struct run *r)
 
 	if (r->phase == RUN_WAITING)
 		until = r->retry_at;
-	if ((r->conf.show != NULL || r->clients != NULL) && r->stats_at < until &&
-	    (r->phase == RUN_RUNNING || r->phase == RUN_STOPPING))
+	if (r->stats_at < until && (r->phase == RUN_RUNNING || r->phase == RUN_STOPPING))
 		until = r->stats_at;
 	if (until != CKPT_NEVER)
 		at = until * 1000000;
@@ -501,7 +507,7 @@ turn(struct run *r)
 		return rc;
 	if (r->phase == RUN_RUNNING || r->phase == RUN_STOPPING)
 		ckpt_tick(&r->ckpt, r->now);
-	if (r->stats_at <= r->now && (r->conf.show != NULL || r->clients != NULL))
+	if (r->stats_at <= r->now)
 		ask_stats(r);
 	if ((rc = advance(r)) == 0 && r->talking && talk_push(&r->talk) == FERR_IO)
 		rc = FERR_IO;
@@ -524,7 +530,7 @@ close_agent(struct run *r)
 static int
 error_of(int status)
 {
-	static const int codes[] = { FERR_IO,	  FERR_IO,	FERR_USAGE,   FERR_DATA,
+	static const int codes[] = { FERR_IO,	   FERR_IO,	FERR_USAGE,   FERR_DATA,
 				     FERR_CORRUPT, FERR_FENCED, FERR_REFUSED, FERR_UNKNOWN };
 
 	return status >= 0 && status < 8 ? codes[status] : FERR_IO;
@@ -551,8 +557,11 @@ run_job(const struct run_conf *conf, int *signal)
 		rc = ferr(r.fatal ? FERR_IO : error_of(r.fail_status), "%s", r.fail_text);
 	} else if (rc == 0 && r.stop_asked) {
 		*signal = r.ev.signal;
+	} else if (rc == 0 && r.was_final) {
+		run_say(&r, "nothing to do: the job had finished");
 	}
 	attempt_fini(&r);
+	free(r.was);
 	chain_fini(&r);
 	ev_fini(&r.ev);
 	return rc;

@@ -33,7 +33,8 @@ struct run_conf {
 	const char *dir;  /* the job's store, made */
 	const char *name; /* of the job */
 	uint8_t id[16];
-	struct job *job; /* planned; borrowed */
+	struct job *job;  /* planned; borrowed */
+	int64_t parallel; /* -p of the plan */
 	struct ckpt_conf ckpt;
 	unsigned keep;
 	struct restart restart;
@@ -53,7 +54,7 @@ int run_job(const struct run_conf *conf, int *signal);
 enum run_phase run_phase(const struct run *r);
 const char *run_phase_name(enum run_phase p);
 uint64_t run_attempt(const struct run *r);
-uint64_t run_complete(const struct run *r);   /* newest complete epoch; 0: none */
+uint64_t run_complete(const struct run *r);    /* newest complete epoch; 0: none */
 int64_t run_complete_age(const struct run *r); /* ms since then, -1: none in this run */
 /* Sums over the sources: rows out, the least watermark (INT64_MIN: none). */
 void run_totals(const struct run *r, struct run_stats *out);

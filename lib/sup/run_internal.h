@@ -22,10 +22,10 @@ struct sub {
 struct client {
 	int fd;
 	struct buf in, out;
-	bool closing; /* once out is empty */
+	bool closing;	 /* once out is empty */
 	uint64_t cookie; /* of its request */
-	int waits; /* enum ask_wait */
-	char *to;  /* savepoint: where to */
+	int waits;	 /* enum ask_wait */
+	char *to;	 /* savepoint: where to */
 	struct client *next;
 };
 
@@ -55,13 +55,14 @@ struct run {
 	struct ckpt_req asked[CKPT_REQS]; /* of the last attempt, to be asked again */
 	unsigned nasked;
 	struct ckpt_sub *ckpt_sub;
-	bool restored;
+	bool restored, was_final;
 	int64_t started; /* ms */
 	int64_t retry_at;
 	/* the failure that ends the attempt, or the job */
 	int fail_status;
 	bool failed, stop_asked, over, fatal;
-	bool again; /* begin anew when it is over */
+	bool again;   /* begin anew when it is over */
+	int64_t *was; /* rescale: what each stage had, for when the new plan is refused */
 	char fail_text[1024];
 	/* the chain */
 	uint64_t place; /* of the newest manifest, 0: none */
@@ -69,6 +70,7 @@ struct run {
 	uint8_t barrier[16]; /* id of the epoch at hand */
 	struct kept *kept;
 	unsigned nkept;
+	struct kept parked; /* files that no checkpoint needs now, and that are still written */
 	bool cleaned;
 	int64_t complete_at; /* ms; 0: none in this run */
 	/* others */
@@ -81,8 +83,7 @@ struct run {
 
 /* run.c */
 void run_say(struct run *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-int run_fail(struct run *r, int status, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
+int run_fail(struct run *r, int status, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /* attempt.c: start every subtask */
 int attempt_start(struct run *r);
 void attempt_fini(struct run *r);
@@ -96,6 +97,7 @@ int ask_open(struct run *r);
 int ask_watch(struct run *r);
 int ask_serve(struct run *r);
 void ask_answer(struct run *r, uint64_t cookie, uint64_t epoch, const char *refused);
+void ask_refuse_again(struct run *r);
 void ask_phase(struct run *r); /* the phase has changed: some wait for that */
 void ask_close(struct run *r);
 

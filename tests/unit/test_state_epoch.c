@@ -415,4 +415,138 @@ T(so_it_does_when_nearly_nothing_fits)
 	random_runs(5000);
 }
 
+/* ---- records ---- */
+
+/* A state of one map with two entries, as records. */
+static void
+two_entries(struct buf *out, const struct state_type *type)
+{
+	const struct state_conf conf = { .groups = GROUPS, .hi = GROUPS - 1, .mem = MEM };
+	struct state *st;
+	struct state_map *map;
+	bool fresh, done = false;
+
+	T_INT(state_new(&st, &conf), 0);
+	T_INT(state_map_open(st, &map, type), 0);
+	for (unsigned i = 0; i < 2; i++) {
+		struct state_key k = { i, (const uint8_t *)"key", 3 };
+
+		T_OK(state_put(map, 5, &k, &fresh) != NULL);
+	}
+	T_INT(state_barrier(st, false), 0);
+	while (!done)
+		T_INT(state_copy(st, out, 1, &done), 0);
+	state_free(st);
+}
+
+static int
+load_as(const struct buf *b, size_t n, const struct state_type *type)
+{
+	const struct state_conf conf = { .groups = GROUPS, .hi = GROUPS - 1, .mem = MEM };
+	struct state *st;
+	struct state_map *map;
+	int rc;
+
+	T_INT(state_new(&st, &conf), 0);
+	T_INT(state_map_open(st, &map, type), 0);
+	rc = state_load(st, b->p, n);
+	if (rc == 0)
+		T_INT(state_ns_count(map, 5), 2);
+	state_free(st);
+	return rc;
+}
+
+T(records_of_another_map_version_or_size_are_refused)
+{
+	struct state_type t = types[PLAIN];
+	struct buf b = BUF_INIT;
+
+	two_entries(&b, &t);
+	T_INT(load_as(&b, b.n, &t), 0);
+	t.name = "other";
+	T_INT(load_as(&b, b.n, &t), FERR_CORRUPT);
+	T_OK(strstr(ferr_text(), "'plain'") != NULL);
+	t = types[PLAIN];
+	t.version = 2;
+	T_INT(load_as(&b, b.n, &t), FERR_CORRUPT);
+	T_OK(strstr(ferr_text(), "version 1, this is 2") != NULL);
+	t = types[PLAIN];
+	t.size += 8;
+	T_INT(load_as(&b, b.n, &t), FERR_CORRUPT);
+	buf_fini(&b);
+}
+
+T(a_record_that_is_cut_off_or_of_no_kind_is_corrupt)
+{
+	struct buf b = BUF_INIT;
+	size_t whole = 0;
+	struct state_rec r;
+
+	two_entries(&b, &types[PLAIN]);
+	for (size_t n = 1; n < b.n; n++) {
+		while (whole + (size_t)state_rec_decode(&r, b.p + whole, b.n - whole) <= n)
+			whole += (size_t)state_rec_decode(&r, b.p + whole, b.n - whole);
+		if (n != whole)
+			T_INT(load_as(&b, n, &types[PLAIN]), FERR_CORRUPT);
+	}
+	for (int i = 0; i < 256; i++) {
+		b.p[4] = (uint8_t)i;
+		if (i != 4)
+			T_INT(load_as(&b, b.n, &types[PLAIN]), FERR_CORRUPT);
+	}
+	buf_fini(&b);
+}
+
+T(an_epoch_without_changes_has_no_records)
+{
+	const struct state_conf conf = { .groups = GROUPS, .hi = GROUPS - 1, .mem = MEM };
+	struct state_key k = { 1, (const uint8_t *)"key", 3 };
+	struct state *st;
+	struct state_map *map;
+	struct buf b = BUF_INIT;
+	bool fresh, done;
+
+	T_INT(state_new(&st, &conf), 0);
+	T_INT(state_map_open(st, &map, &types[PLAIN]), 0);
+	for (int i = 0; i < 4; i++) {
+		size_t n = b.n;
+
+		if (i == 1)
+			T_OK(state_put(map, 5, &k, &fresh) != NULL);
+		T_OK(state_dirty(st) == (i == 1));
+		T_INT(state_barrier(st, false), 0);
+		T_INT(state_copy(st, &b, 1 << 20, &done), 0);
+		T_OK(done);
+		T_OK((b.n > n) == (i == 1));
+	}
+	state_free(st);
+	buf_fini(&b);
+}
+
+T(slices_are_about_as_large_as_asked_for)
+{
+	const struct state_conf conf = { .groups = GROUPS, .hi = GROUPS - 1, .mem = MEM };
+	struct state *st;
+	struct state_map *map;
+	struct buf b = BUF_INIT;
+	bool fresh, done = false;
+
+	T_INT(state_new(&st, &conf), 0);
+	T_INT(state_map_open(st, &map, &types[PLAIN]), 0);
+	for (uint64_t i = 0; i < 5000; i++) {
+		struct state_key k = { key_hash(&i, 8), (const uint8_t *)&i, 8 };
+
+		T_OK(state_put(map, 0, &k, &fresh) != NULL);
+	}
+	T_INT(state_barrier(st, true), 0);
+	while (!done) {
+		b.n = 0;
+		T_INT(state_copy(st, &b, 1000, &done), 0);
+		T_OK(b.n > 0 && b.n < 1200);
+	}
+	T_OK(state_size(st) >= 5000 * (STATE_REC_HDR + 24 + 8));
+	state_free(st);
+	buf_fini(&b);
+}
+
 T_MAIN

@@ -2,6 +2,7 @@
 #
 #	make            build bin/
 #	make check      everything that is tested by default (SAN=1: with ASan and UBSan)
+#	make check-crash  check-chaos  check-model   the heavier campaigns
 #	make demo       real flights, real weather, planted frauds
 #	make bench      figures, beside what one would otherwise use
 #	make install    PREFIX=/usr/local
@@ -58,7 +59,7 @@ $(CMDS:%=$(BIN)/%): $(BIN)/%: $$(patsubst %.c,$(BUILD)/%.o,$$(wildcard cmd/%/*.c
 $(BUILD)/unit/%: tests/unit/%.c tests/unit/t.h $(BUILD)/liball.a
 	@mkdir -p $(@D)
 	@echo '  LD $@'
-	@$(CC) $(FJORD_CFLAGS) -Itests/unit $< $(BUILD)/liball.a -o $@ $(LIBS) -lm
+	@$(CC) $(FJORD_CFLAGS) -Itests/unit $< $(BUILD)/liball.a -o $@ $(LIBS)
 
 $(BUILD)/tools/%: tests/tools/%.c $(BUILD)/liball.a
 	@mkdir -p $(@D)
@@ -68,13 +69,13 @@ $(BUILD)/tools/%: tests/tools/%.c $(BUILD)/liball.a
 $(BUILD)/bench/%: tests/bench/%.c $(BUILD)/liball.a
 	@mkdir -p $(@D)
 	@echo '  LD $@'
-	@$(CC) $(FJORD_CFLAGS) $< $(BUILD)/liball.a -o $@ -lm -ldl -ljansson
+	@$(CC) $(FJORD_CFLAGS) $< $(BUILD)/liball.a -o $@ $(LIBS)
 
 build/fuzz/%: tests/fuzz/%.c $(wildcard lib/*/*.c lib/*/*.h)
 	@mkdir -p $(@D)
 	@echo '  FUZZ $@'
 	@clang -std=c17 -D_GNU_SOURCE -O1 -g -Ilib -fsanitize=fuzzer,address,undefined \
-	    -fno-sanitize-recover=undefined $< $(wildcard lib/*/*.c) -o $@ -lm -ldl -ljansson
+	    -fno-sanitize-recover=undefined $< $(wildcard lib/*/*.c) -o $@ -llmdb -ljansson -lpthread -lm -ldl
 
 tools: $(TOOLS)
 micro: $(MICRO)
@@ -93,6 +94,13 @@ check-fuzz: deps-build
 	@scripts/deps test
 	@$(MAKE) --no-print-directory fuzz
 	@scripts/check-fuzz
+
+check-crash check-chaos: deps-build
+	@scripts/deps test
+	@scripts/$@
+
+check-model:
+	@scripts/check-model
 
 demo: all
 	@examples/demo
@@ -116,5 +124,5 @@ format:
 clean:
 	rm -rf build bin
 
-.PHONY: all binaries tools micro fuzz deps-build check check-fuzz demo bench install format clean
+.PHONY: all binaries tools micro fuzz deps-build check check-fuzz check-crash check-chaos check-model demo bench install format clean
 -include $(LIB_OBJ:.o=.d) $(patsubst %.c,$(BUILD)/%.d,$(wildcard cmd/*/*.c))

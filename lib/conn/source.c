@@ -333,17 +333,22 @@ stop_at(struct source *s, struct op *op, int rc)
 	return out != 0 ? out : ferr(rc, "%s", text);
 }
 
-/* Read the current split until its batch is full, it has nothing more, or the output is full. */
+/*
+ * Read at most n records of the current split, until its batch is full, it has nothing more, or the
+ * output is full.  A batch that n has cut goes on later: which split is next must not depend on
+ * timing.
+ */
 static int
-read_batch(struct source *s, struct op *op)
+read_batch(struct source *s, struct op *op, unsigned n)
 {
 	struct split *sp = s->cur;
 	unsigned i = index_of(s, sp), before = s->left;
+	unsigned stop = n < before ? before - n : 0;
 	size_t at;
 	int rc = 1;
 
 	sp->moved = true;
-	while (s->left > 0 && rc == 1) {
+	while (s->left > stop && rc == 1) {
 		at = s->out->n;
 		if ((rc = split_next(sp, s->out)) == FERR_DATA) {
 			rc = bad_record(op, sp, sp->bad.line, sp->bad.col, sp->bad.reason,
@@ -656,10 +661,8 @@ source_produce(void *self, struct op *op)
 	}
 	if (!s->cur->open && (rc = open_split(s, op, index_of(s, s->cur))) != 0)
 		return rc;
-	if (n < s->left)
-		s->left = n;
 	begin_rows(s, op);
-	if ((rc = read_batch(s, op)) != 0 || (rc = tend_live(s, op, &wake)) != 0)
+	if ((rc = read_batch(s, op, n)) != 0 || (rc = tend_live(s, op, &wake)) != 0)
 		return rc;
 	return OP_MORE;
 }

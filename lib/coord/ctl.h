@@ -43,7 +43,7 @@ enum ctl_kind {
 	CTL_FIRST = 38,	    /* the first output has left since the start */
 	/* agent to fcoord */
 	CTL_HELLO = 48,	  /* text version, text host, u32 pid */
-	CTL_EXITED = 49,  /* i32 wait status */
+	CTL_EXITED = 49,  /* i32 wait status, u32 1: it was to be killed */
 	CTL_STDERR = 50,  /* bytes */
 	CTL_KILLED = 51,  /* no child is left */
 	CTL_SPAWNED = 52, /* u32 pid */

@@ -390,13 +390,18 @@ int
 op_task_tell_failed(struct op *op, int rc)
 {
 	struct buf b = BUF_INIT;
+	bool echo = true; /* of a neighbour's end, which is told better elsewhere */
 
 	if (!op->ep.on || rc == 0 || rc == FERR_FENCED)
 		return rc;
 	if (rc == FERR_CLOSED)
 		rc = ferr(FERR_IO, "its consumer left"); /* an end only in a bare shell */
+	else if (rc != FERR_TRUNC)
+		echo = false;
 	if (pack_u32(&b, (uint32_t)ferr_status(rc)) == 0 && pack_text(&b, ferr_text()) == 0)
 		(void)!talk_put(&op->ep.talk, CTL_FAILED, CTL_NONE, b.p, b.n);
 	buf_fini(&b);
+	if (echo)
+		ferr_clear();
 	return rc;
 }

@@ -91,7 +91,7 @@ state_queue_trim(struct queue *q, const char *dir)
 		q->fd = fd;
 	}
 	if (fio_pwrite_all(q->fd, q->tail.p, q->tail.n, (off_t)q->w) == -1)
-		return ferr_sys(FERR_IO, "state that does not fit into memory");
+		return ferr_sys(FERR_IO, "state beyond --mem");
 	q->w += q->tail.n;
 	buf_fini(&q->tail);
 	return 0;
@@ -122,7 +122,7 @@ refill(struct queue *q)
 	if ((rc = buf_room(&q->head, n)) != 0)
 		return rc;
 	if (fio_pread_all(q->fd, q->head.p + q->head.n, n, (off_t)q->r) == -1)
-		return ferr_sys(FERR_IO, "state that does not fit into memory");
+		return ferr_sys(FERR_IO, "state beyond --mem");
 	q->head.n += n;
 	q->r += n;
 	if (q->r == q->w) {

@@ -22,12 +22,13 @@
 
 #define MAP_MAX (1ULL << 38) /* of addresses; where that is refused, half of it, and so on */
 #define MAP_MIN (1ULL << 28)
-#define TAKE (64ULL << 20) /* blocks are taken in pieces of this size */
+#define TAKE (16ULL << 20) /* blocks are taken in pieces of this size */
 #define ROW_KEY 16u
 #define ITEM_HDR 12u
 #define CLEAR_BYTES (1u << 20) /* the list of free pages that dropping all rows writes */
 
 struct spill {
+	char *dir; /* where its file is, for messages */
 	MDB_env *env;
 	MDB_dbi dbi;
 	MDB_txn *rtxn, *wtxn; /* one of them is going on */
@@ -48,9 +49,8 @@ struct spill {
 static int
 failed(int rc)
 {
-	return rc == ENOMEM
-		   ? ferr(FERR_NOMEM, "out of memory")
-		   : ferr(FERR_IO, "state that does not fit into memory: %s", mdb_strerror(rc));
+	return rc == ENOMEM ? ferr(FERR_NOMEM, "out of memory")
+			    : ferr(FERR_IO, "state beyond --mem: %s", mdb_strerror(rc));
 }
 
 static void
@@ -116,8 +116,13 @@ state_spill_open(struct spill **out, const char *dir)
 	if (sp == NULL)
 		return ferr(FERR_NOMEM, "out of memory");
 	sp->empty = true;
-	if ((rc = fd = state_local_file(dir)) < 0)
+	if ((rc = state_local(dir, &dir)) != 0 || (rc = fd = state_local_file(dir)) < 0)
 		goto err0;
+	if ((sp->dir = strdup(dir)) == NULL) {
+		fio_close(fd);
+		rc = ferr(FERR_NOMEM, "out of memory");
+		goto err0;
+	}
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	rc = open_env(sp, path);
 	fio_close(fd);
@@ -143,6 +148,7 @@ state_spill_close(struct spill *sp)
 		mdb_env_close(sp->env);
 	buf_fini(&sp->row);
 	free(sp->gone);
+	free(sp->dir);
 	free(sp);
 }
 
@@ -264,7 +270,7 @@ take_blocks(struct spill *sp, size_t items, size_t bytes)
 		rc = fallocate(sp->fd, 0, (off_t)sp->taken, (off_t)(need - sp->taken));
 	} while (rc == -1 && errno == EINTR);
 	if (rc == -1 && errno != EOPNOTSUPP)
-		return ferr_sys(FERR_IO, "state that does not fit into memory");
+		return ferr_sys(FERR_IO, "%s: state beyond --mem", sp->dir);
 	sp->taken = need;
 	return 0;
 }
@@ -343,7 +349,7 @@ put_item(struct buf *b, const struct spill_item *it)
 static int
 make_row(struct buf *b, const MDB_val *old, const struct state_key *k, const struct spill_item *it)
 {
-	const uint8_t *p = old->mv_data, *end = p + old->mv_size, *next;
+	const uint8_t *p = old->mv_data, *end = p != NULL ? p + old->mv_size : NULL, *next;
 	struct spill_item x;
 	int rc = 0, c;
 

@@ -205,7 +205,7 @@ refuse(struct agent *a, uint32_t sub)
 	if ((rc = pack_u32(&b, 1)) == 0 && (rc = pack_text(&b, ferr_text())) == 0)
 		rc = tell(a, CTL_FAILED, sub, b.p, b.n);
 	b.n = 0;
-	if (rc == 0 && (rc = pack_u32(&b, 1 << 8)) == 0)
+	if (rc == 0 && (rc = pack_u32(&b, 1 << 8)) == 0 && (rc = pack_u32(&b, 0)) == 0)
 		rc = tell(a, CTL_EXITED, sub, b.p, b.n);
 	buf_fini(&b);
 	return rc;
@@ -338,7 +338,8 @@ reap(struct agent *a)
 			fio_close(c->err);
 		fio_close(c->pidfd);
 		b.n = 0;
-		if ((rc = pack_u32(&b, (uint32_t)status)) == 0)
+		if ((rc = pack_u32(&b, (uint32_t)status)) == 0 &&
+		    (rc = pack_u32(&b, a->killing)) == 0)
 			rc = tell(a, CTL_EXITED, c->sub, b.p, b.n);
 		*at = c->next;
 		free(c);

@@ -83,9 +83,8 @@ run_fail(struct run *r, int status, const char *fmt, ...)
 {
 	va_list ap;
 
-	/* The first one is the cause; but one that forbids a restart counts more than one that
-	 * may be its echo. */
-	if (r->failed && (!may_restart(r->fail_status) || may_restart(status)))
+	/* The first one is the cause, but for status 1, which may be the echo of a neighbour's end. */
+	if (r->failed && (r->fail_status != 1 || status == 1))
 		return 0;
 	r->failed = true;
 	r->fail_status = status;
@@ -96,7 +95,7 @@ run_fail(struct run *r, int status, const char *fmt, ...)
 }
 
 static void
-exited(struct run *r, struct sub *s, int status)
+exited(struct run *r, struct sub *s, int status, bool meant)
 {
 	const char *stage = r->job->stage[s->stage].name;
 	char how[96];
@@ -106,9 +105,7 @@ exited(struct run *r, struct sub *s, int status)
 	s->spawned = false;
 	if (r->ckpt.over && status == 0)
 		return; /* the last epoch is complete */
-	if ((r->phase == RUN_KILLING &&
-	     (WIFSIGNALED(status) || may_restart(WEXITSTATUS(status)))) ||
-	    r->phase == RUN_ENDED)
+	if (r->phase == RUN_ENDED || (r->phase == RUN_KILLING && meant))
 		return;
 	status_name(status, how, sizeof(how));
 	/* Its own words came before, unless it was killed. */
@@ -232,7 +229,12 @@ take_message(struct run *r, const struct ctl_msg *m)
 	case CTL_PUBLISHED: ckpt_published(&r->ckpt, r->now, m->sub, ctl_u64(&b)); return 0;
 	case CTL_STATS: take_stats(s, &b); return 0;
 	case CTL_FAILED: return take_failed(r, s, &b);
-	case CTL_EXITED: exited(r, s, (int)ctl_u32(&b)); return 0;
+	case CTL_EXITED: {
+		int status = (int)ctl_u32(&b);
+
+		exited(r, s, status, ctl_u32(&b) != 0);
+		return 0;
+	}
 	case CTL_STDERR:
 		p = m->p;
 		n = m->n;

@@ -63,7 +63,7 @@ int dest_sync(struct lane_dest *d);
 extern const struct piece_sink dest_sink; /* its cookie is to be set */
 int dest_done(struct lane_dest *d);
 
-/* Remove hidden parts for which gone(cookie, path, name) says so. */
+/* Remove hidden parts for which gone(cookie, path, name) says so, and half-made claims. */
 int dest_clean(struct lane_dest *d,
 	       bool (*gone)(void *cookie, const char *path, const struct part_name *name),
 	       void *cookie);

@@ -7,6 +7,7 @@
 #include "manifest/ckpt_json.h"
 #include "store/copy.h"
 #include "store/store.h"
+#include "sup/run_internal.h"
 
 #define MANIFEST_MAX (256u << 20)
 

@@ -87,6 +87,44 @@ chain_fini(struct run *r)
 	ckpt_file_fini(&r->newest);
 }
 
+/* Nothing is pending in it: its epoch has been published. */
+static void
+settle(struct ckpt_file *f)
+{
+	for (unsigned i = 0; i < f->nstages; i++) {
+		for (unsigned k = 0; k < f->stage[i].parallel; k++) {
+			snap_clear_files(&f->stage[i].sub[k].pending);
+			f->stage[i].sub[k].published = f->epoch;
+		}
+	}
+}
+
+/*
+ * DIR/published: the last epoch of a run that ended well.  It is only a hint that spares publishing
+ * it again (what is printed would be seen twice); the checkpoint is right without it.
+ */
+bool
+chain_is_published(const char *dir, uint64_t epoch)
+{
+	struct buf b = BUF_INIT;
+	bool yes = store_read(dir, "published", 64, &b) == 0 && buf_cstr(&b) != NULL &&
+		   strtoull((const char *)b.p, NULL, 10) == epoch;
+
+	buf_fini(&b);
+	return yes;
+}
+
+int
+chain_published(struct run *r, uint64_t epoch)
+{
+	char text[32];
+	int n = snprintf(text, sizeof(text), "%" PRIu64 "\n", epoch);
+
+	if (store_replace(r->conf.dir, "published", text, (size_t)n) != 0)
+		run_say(r, "%s", ferr_text());
+	return 0;
+}
+
 static bool
 any_lanes(const struct run *r)
 {
@@ -139,6 +177,8 @@ chain_load(struct run *r)
 			found = true; /* store_chain has synced it */
 			if (r->place == 0)
 				r->place = f.place;
+			if (rc == 0 && chain_is_published(r->conf.dir, f.epoch))
+				settle(&f);
 			r->newest = f;
 			continue;
 		}
@@ -384,18 +424,6 @@ copy_one(void *cookie, const char *name)
 	const struct copying *c = cookie;
 
 	return store_copy(c->r->conf.dir, name, c->to);
-}
-
-/* Nothing is pending in a savepoint: its epoch has been published. */
-static void
-settle(struct ckpt_file *f)
-{
-	for (unsigned i = 0; i < f->nstages; i++) {
-		for (unsigned k = 0; k < f->stage[i].parallel; k++) {
-			snap_clear_files(&f->stage[i].sub[k].pending);
-			f->stage[i].sub[k].published = f->epoch;
-		}
-	}
 }
 
 /* Copy the checkpoint of that epoch to a directory of its own: self-contained, relocatable. */

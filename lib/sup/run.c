@@ -83,7 +83,8 @@ run_fail(struct run *r, int status, const char *fmt, ...)
 {
 	va_list ap;
 
-	/* The first one is the cause, but for status 1, which may be the echo of a neighbour's end. */
+	/* The first one is the cause, but for status 1, which may be the echo of a neighbour's end.
+	 */
 	if (r->failed && (r->fail_status != 1 || status == 1))
 		return 0;
 	r->failed = true;
@@ -339,7 +340,7 @@ act(struct run *r, const struct ckpt_act *a)
 	case ACT_ANSWER: ask_answer(r, a->cookie, a->epoch, NULL); return 0;
 	case ACT_REFUSE: ask_answer(r, a->cookie, 0, a->text); return 0;
 	case ACT_FAIL: return run_fail(r, 1, "too many checkpoints failed in a row: %s", a->text);
-	case ACT_OVER: r->over = true; return 0;
+	case ACT_OVER: r->over = true; return chain_published(r, a->epoch);
 	}
 	return 0;
 }
@@ -528,6 +529,39 @@ close_agent(struct run *r)
 	fio_reap(r->agent, &status, true);
 }
 
+/* How many records the sources had read, as they say in their snapshots. */
+static int64_t
+records_of(const struct snap *s)
+{
+	for (unsigned i = 0; i < s->nnumber; i++) {
+		if (strcmp(s->number[i].name, "source.good") == 0)
+			return s->number[i].v;
+	}
+	return 0;
+}
+
+static int64_t
+records_of_file(const struct ckpt_file *f)
+{
+	int64_t sum = 0;
+
+	for (unsigned i = 0; i < f->nstages; i++) {
+		for (unsigned k = 0; k < f->stage[i].parallel; k++)
+			sum += records_of(&f->stage[i].sub[k]);
+	}
+	return sum;
+}
+
+static int64_t
+records_of_subs(const struct run *r)
+{
+	int64_t sum = 0;
+
+	for (unsigned i = 0; i < r->nsubs; i++)
+		sum += records_of(&r->sub[i].snap);
+	return sum;
+}
+
 /* The error that gives that status. */
 static int
 error_of(int status)
@@ -559,7 +593,7 @@ run_job(const struct run_conf *conf, int *signal)
 		rc = ferr(r.fatal ? FERR_IO : error_of(r.fail_status), "%s", r.fail_text);
 	} else if (rc == 0 && r.stop_asked) {
 		*signal = r.ev.signal;
-	} else if (rc == 0 && r.was_final) {
+	} else if (rc == 0 && r.was_final && records_of_subs(&r) == records_of_file(&r.newest)) {
 		run_say(&r, "nothing to do: the job had finished");
 	}
 	attempt_fini(&r);

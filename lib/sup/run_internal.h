@@ -90,6 +90,8 @@ void attempt_fini(struct run *r);
 /* chain.c: the manifests of the store */
 int chain_load(struct run *r); /* the newest that can be used, into r->newest; r->place */
 int chain_store(struct run *r, uint64_t epoch, uint32_t flags);
+bool chain_is_published(const char *dir, uint64_t epoch);
+int chain_published(struct run *r, uint64_t epoch); /* all of it, and nothing comes behind */
 int chain_savepoint(struct run *r, uint64_t epoch, const char *to, struct buf *path);
 void chain_fini(struct run *r);
 /* ask.c: the socket */

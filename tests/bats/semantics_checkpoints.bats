@@ -1,0 +1,348 @@
+# The rules of checkpoints (semantics C16-C35) where they can be seen from outside, through fcoord and the tools.
+# What is a state machine of its own has unit tests: C16 test_wm, C21 C22 C23 test_align, C27 C31-C33 test_ckpt.
+load common
+
+setup() {
+	cd "$BATS_TEST_TMPDIR" || return
+	pids=()
+	export XDG_STATE_HOME=$PWD/state
+}
+
+# No job outlives its test.
+teardown() {
+	local p
+	while read -r p; do
+		kill -9 "$p" 2>/dev/null || true
+	done < <(fcoord ls -o json 2>/dev/null | jq -r '.pid // empty')
+}
+
+# rows KEY:SECOND...: records {"k":KEY,"t":SECOND}.
+rows() {
+	local e
+	for e; do
+		printf '{"k":"%s","t":%d}\n' "${e%:*}" "${e#*:}"
+	done
+}
+
+# tells JOB FILTER: what jq makes of its status.  sub JOB STAGE [I]: the process of a subtask.
+tells() {
+	fcoord status "$1" -o json | jq -r "$2"
+}
+
+sub() {
+	tells "$1" ".stages[] | select(.name == \"$2\") | .subtasks[${3:-0}].pid"
+}
+
+# runs JOB ATTEMPT: it runs, in that attempt or a later one.
+runs() {
+	[ "$(tells "$1" "if .phase == \"running\" and .attempt >= $2 then 1 else 0 end")" = 1 ]
+}
+
+# fell JOB STAGE: kill a subtask; the job runs again.
+fell() {
+	local a
+	a=$(tells "$1" .attempt)
+	kill -9 "$(sub "$1" "$2")"
+	await "runs $1 $((a + 1))"
+}
+
+# chain JOB FILTER: what jq makes of its newest manifest.
+chain() {
+	local v=("$XDG_STATE_HOME/fjord/$1"/chain/*)
+	jq -r "$2" "${v[-1]}"
+}
+
+# seen DIR: the counts of the windows that are visible, by their start and key.
+seen() {
+	find "$1" -name 'part-*' -exec cat {} + |
+		sed -E 's/.*"k":"([^"]*)".*T..:(..:..)Z","window_end.*"count":([0-9]+).*/\2 \1 \3/' | sort | paste -sd' '
+}
+
+# windows 'SOURCE WORDS' [FLAGS] ['WINDOW FLAGS']: the job j, ten-second windows into out/, in the background.
+windows() {
+	ok "fcoord run -d --name j --every 20ms ${2:-} 'fsource $1 --time t --watermark each | fkey k |
+		fwindow tumble 10s ${3:-} | fsink out/'"
+}
+
+@test "C17 a silent input holds time back until --idle, and is late when it comes back" {
+	rows a:1 a:30 >a
+	rows b:2 >b
+	windows "a b --follow"
+	await '[ "$(tells j ".stages[] | select(.name == \"fwindow\") | .in")" = 3 ]'
+	ok "fcoord checkpoint j"
+	[ -z "$(seen out)" ]
+	[ "$(tells j .watermark)" = 1970-01-01T00:00:01.999Z ]
+	ok "fcoord cancel j"
+	ok "fcoord run -d --name i --every 20ms 'fsource a b --follow --idle 100ms --time t --watermark each | fkey k |
+		fwindow tumble 10s --late late | fsink idle/'"
+	await '[ "$(seen idle)" = "00:00 a 1 00:00 b 1 00:30 a 1" ]' # all idle: the greatest of all watermarks is told
+	rows b:5 >>b
+	await '[ -s late ]'
+	[ "$(cat late)" = '{"k":"b","t":5}' ]
+	rows b:40 a:50 >>b
+	fcoord stop i
+}
+
+@test "C17 idleness outlives a restart" {
+	rows a:1 a:25 >a
+	rows b:2 >b
+	ok "fcoord run -d --name j --every 20ms 'fsource a b --follow --idle 100ms --time t --watermark each | fkey k |
+		fwindow tumble 10s | fsink out/'"
+	await '[ "$(seen out)" = "00:00 a 1 00:00 b 1" ]'
+	fell j fsource
+	rows a:41 >>a
+	await '[ "$(seen out)" = "00:00 a 1 00:00 b 1 00:20 a 1" ]'
+	fcoord stop j
+}
+
+@test "C18 a subtask without a split holds nobody back" {
+	rows a:1 a:11 >f
+	windows "f --follow" "-p 2"
+	await '[ "$(seen out)" = "00:00 a 1" ]'
+	fcoord stop j
+}
+
+@test "C18 a new file begins at the lowest time, and does not set time back" {
+	mkdir dir
+	rows a:1 a:11 >dir/a
+	windows "dir/ --follow" "" "--late late"
+	await '[ "$(seen out)" = "00:00 a 1" ]'
+	rows b:2 b:31 >dir/b
+	rows a:41 >>dir/a
+	await '[ "$(seen out)" = "00:00 a 1 00:10 a 1" ]'
+	await '[ "$(cat late)" = "$(rows b:2)" ]'
+	fcoord stop j
+}
+
+@test "C19 what was late before a crash is late after it" {
+	rows a:1 a:100 >f
+	windows "f --follow" "" "--late late"
+	await '[ "$(seen out)" = "00:00 a 1" ]'
+	for stage in fwindow fkey fsource; do
+		fell j $stage
+	done
+	rows a:5 >>f
+	await '[ -s late ]'
+	fcoord stop j
+	[ "$(cat late) $(seen out)" = "$(rows a:5) 00:00 a 1" ]
+}
+
+@test "C19 a rescale keeps the watermarks" {
+	rows a:1 a:100 >f
+	windows "f --follow" "" "--late late"
+	await '[ "$(seen out)" = "00:00 a 1" ]'
+	ok "fcoord rescale j fsource=2 fkey=2 fwindow=3 fsink=2"
+	rows a:5 >>f
+	await '[ -s late ]'
+	fcoord stop j
+	[ "$(cat late) $(seen out)" = "$(rows a:5) 00:00 a 1" ]
+}
+
+@test "C20 the end of input fires every window; a stop fires none; a drain all" {
+	rows a:1 a:11 a:100 >f
+	windows "f --follow"
+	await '[ "$(seen out)" = "00:00 a 1 00:10 a 1" ]'
+	ok "fcoord stop j"
+	[ "$(seen out)" = "00:00 a 1 00:10 a 1" ]
+	windows "f --follow"
+	ok "fcoord stop j --drain"
+	[ "$(seen out)" = "00:00 a 1 00:10 a 1 01:40 a 1" ]
+	ok "fcoord run -q --name k 'fsource f --time t | fkey k | fwindow tumble 10s | fsink k/'"
+	[ "$(seen k)" = "00:00 a 1 00:10 a 1 01:40 a 1" ]
+}
+
+# union: a job of two sources, one that has three records, one that goes on for long.
+union() {
+	seq 1 3 | jq -c '{v: .}' >short
+	seq 1001 3000 | jq -c '{v: .}' >long
+	cat >union.json <<-'EOF'
+	{"version": 1,
+	 "stages": [{"name": "short", "run": ["fsource", "short"]},
+	  {"name": "long", "run": ["fsource", "long", "--rate", "4000/s"]},
+	  {"name": "pass", "run": ["fmap", "--where", ".v > 0"]},
+	  {"name": "out", "run": ["fsink", "out.ndjson"]}],
+	 "edges": [{"from": "short", "to": "pass"}, {"from": "long", "to": "pass"}, {"from": "pass", "to": "out"}]}
+	EOF
+}
+
+@test "C23 C24 a source at its end goes on delivering barriers; one that stands there is restored as such" {
+	union
+	ok "fcoord run -d --every 20ms union.json"
+	await '[ "$(grep -c "\"v\":.\\b" out.ndjson)" = 3 ]'
+	epoch=$(tells union .epoch)
+	await '[ "$(tells union .epoch)" -gt '$((epoch + 2))' ]'
+	fell union short
+	fell union pass
+	ok "fcoord wait union --for done --timeout 10s"
+	diff <(sort out.ndjson) <(sort short long)
+}
+
+@test "C25 the final checkpoint publishes all before the job ends" {
+	rows a:1 a:11 b:11 a:100 >f
+	for p in 1 3; do
+		ok "fcoord run -q -p $p --every 1h --name j$p 'fsource f --time t | fkey k | fwindow tumble 10s | fsink out$p/'"
+		[ "$(seen out$p)" = "00:00 a 1 00:10 a 1 00:10 b 1 01:40 a 1" ]
+		[ "$(fcoord history j$p -o json | jq -r .kind)" = final ]
+		[ -z "$(find out$p -name '.*.*')" ]
+	done
+	: >empty
+	ok "fcoord run -q --every 1h --name e 'fsource empty --time t | fkey k | fwindow tumble 10s | fsink oute/'"
+	[ "$(chain e .kind)" = final ]
+}
+
+@test "C26 unaligned checkpoints are not there yet, and say so" {
+	fails 2 "fcoord run --unaligned after:5s 'fsource f | fsink out/'"
+	says "not yet"
+}
+
+
+@test "C28 an epoch is published once, whoever is killed" {
+	seq 0 5999 | jq -c '{v: .}' >in
+	ok "fcoord run -d --name n --every 20ms 'fsource in --rate 6000/s | fmap --where \".v >= 0\" | fsink out.ndjson'"
+	for stage in fsink fmap fsource fsink; do
+		before=$(stat -c %s out.ndjson)
+		await '[ "$(stat -c %s out.ndjson)" -gt '"$before"' ]'
+		head -c "$(stat -c %s out.ndjson)" out.ndjson >read
+		fell n $stage
+		cmp -n "$(stat -c %s read)" read out.ndjson # what was read stays
+	done
+	ok "fcoord wait n --for done --timeout 15s"
+	cmp in out.ndjson
+}
+
+@test "C29 a coordinator that dies before it can tell: the next one publishes" {
+	seq 0 5999 | jq -c '{v: .}' >in
+	run="fcoord run -d --name n --every 20ms 'fsource in --rate 12000/s | fsink out.ndjson'"
+	for _ in 1 2 3; do
+		ok "$run"
+		epoch=$(tells n .epoch)
+		await '[ "$(tells n .epoch)" -gt '"$epoch"' ]'
+		kill -9 "$(tells n .pid)"
+	done
+	ok "$run"
+	ok "fcoord wait n --for done --timeout 15s"
+	cmp in out.ndjson
+	[ "$(tells n .attempt)" = 4 ]
+}
+
+@test "C30 a savepoint publishes, and holds nothing that is pending" {
+	rows a:1 a:11 >f
+	windows "f --follow" "--every 1h"
+	await '[ "$(tells j ".stages[] | select(.name == \"fsink\") | .in")" = 1 ]'
+	[ -z "$(seen out)" ]
+	ok "fcoord savepoint j --out sp"
+	[ "$(seen out)" = "00:00 a 1" ]
+	jq -e '[.stages[].subtasks[].pending | length] | add == 0' sp/savepoint.json
+	# Output goes on; what begins from there again would put it out twice.
+	rows a:21 >>f
+	await '[ "$(tells j ".stages[] | select(.name == \"fsink\") | .in")" = 2 ]'
+	ok "fcoord stop j"
+	[ "$(seen out)" = "00:00 a 1 00:10 a 1" ]
+	job='fsource f --time t --watermark each | fkey k | fwindow tumble 10s | fsink'
+	fails "2|4" "fcoord run -q --name j --from sp '$job out/'"
+	fails "2|4" "fcoord run -q --name k --from sp '$job out/'"
+	fails 2 "fcoord run -q --name l --from sp --clone '$job out/'"
+	[ "$(seen out)" = "00:00 a 1 00:10 a 1" ]
+	ok "fcoord run -q --name m --from sp --clone '$job out2/'"
+	[ "$(seen out2)" = "00:10 a 1 00:20 a 1" ]
+}
+
+@test "C31 without its manifest an epoch is not published" {
+	rows a:1 >f
+	windows "f --follow" "--every 1h"
+	ok "fcoord checkpoint j"
+	rows a:11 >>f
+	await '[ "$(tells j ".stages[] | select(.name == \"fsink\") | .in")" = 1 ]'
+	echo taken >state/fjord/j/chain/0000000002.json
+	px "fcoord checkpoint j"
+	[ "$rc" != 0 ]
+	await '[ "$(tells j .pid)" = null ]'
+	[ -z "$(seen out)" ]
+	grep -q 'another coordinator has completed a checkpoint' state/fjord/j/log
+}
+
+@test "C32 ids only grow, over restarts and new coordinators; requests do not wait for --min-pause" {
+	rows a:1 >f
+	windows "f --follow" "--every 1h --min-pause 1h --keep 100"
+	for _ in 1 2; do
+		ok "fcoord checkpoint j"
+		cat out >>ids
+		ok "fcoord savepoint j"
+		fell j fkey
+		ok "fcoord checkpoint j"
+		cat out >>ids
+		kill -9 "$(tells j .pid)"
+		windows "f --follow" "--every 1h --min-pause 1h --keep 100"
+	done
+	ok "fcoord stop j"
+	fcoord history j -o json | jq -es 'map(.epoch) == (map(.epoch) | unique) and (map(.place) | . == [range(1; length + 1)])
+		and map(.attempt) == (map(.attempt) | sort)'
+	sort -nuc ids
+}
+
+@test "C33 checkpoints that fail in a row fail the job, which begins again; one is forgiven" {
+	seq 0 2999 | jq -c '{v: .}' >in
+	ok "fcoord run -d --name n --every 20ms --timeout 60ms 'fsource in --rate 6000/s | fmap --where \".v >= 0\" | fsink out.ndjson'"
+	await '[ -s out.ndjson ]'
+	p=$(sub n fmap)
+	kill -STOP "$p"
+	await 'grep -q "given up" state/fjord/n/log'
+	kill -CONT "$p"
+	epoch=$(tells n .epoch)
+	await '[ "$(tells n .epoch)" -gt '"$epoch"' ]'
+	[ "$(tells n .attempt)" = 1 ]
+	kill -STOP "$(sub n fmap)"
+	await 'runs n 2'
+	grep -q 'too many checkpoints failed in a row' state/fjord/n/log
+	ok "fcoord wait n --for done --timeout 15s"
+	cmp in out.ndjson
+}
+
+@test "C34 what was sealed in vain is not published, and goes" {
+	seq 0 3999 | jq -c '{v: .}' >in
+	ok "fcoord run -d --name n --every 20ms --keep 1 'fsource in --rate 8000/s | fsink out/'"
+	for _ in 1 2 3; do
+		fell n fsink
+	done
+	ok "fcoord wait n --for done --timeout 15s"
+	cat out/part-* | cmp - in
+	[ -z "$(find out -name '.*.*')" ]
+	last=$(tells n .attempt)
+	for f in state/fjord/n/s{tate,egments}/*; do
+		f=${f##*/}
+		grep -q "$f" state/fjord/n/chain/* || [[ $f =~ \.$last\.[0-9]+\.log$ ]] || { echo "left: $f"; false; }
+	done
+}
+
+@test "C35 key groups: as many as it says, and a rescale moves them" {
+	# plan P [FLAGS]: the groups that P subtasks have.
+	plan() {
+		fcoord explain -p "$1" "fsource f | fkey k ${2:-} | fwindow running | fsink out/" |
+			sed -n 's/.*fwindow running  # keyed, \([0-9]*\) key groups/\1/p'
+	}
+	[ "$(plan 1) $(plan 85) $(plan 86) $(plan 4 '--groups 4')" = "128 128 256 4" ]
+	fails 2 "fcoord explain -p 5 'fsource f | fkey k --groups 4 | fwindow running | fsink out/'"
+	says "-p 5 is more than its 4 key groups"
+
+	seq 0 3999 | jq -c '{k: "\(. % 97)", t: .}' >f
+	job="'fsource f --time t --rate 4000/s | fkey k --groups 7 | fwindow tumble 1000s | fsink out/'"
+	ok "fcoord run -d --name g --every 20ms -p 2 $job"
+	for p in 3 7 1 4; do
+		ok "fcoord rescale g fsource=$p fkey=$p fwindow=$p fsink=$p"
+		ok "fcoord checkpoint g"
+		[ "$(chain g '.stages[] | select(.name == "fwindow") | "\(.parallelism) \(.groups)"')" = "$p 7" ]
+	done
+	fails 2 "fcoord rescale g fwindow=8"
+	says "7 key groups"
+	ok "fcoord wait g --for done --timeout 15s"
+	ok "fsource f --time t | fkey k | fwindow tumble 1000s | fsink -"
+	diff <(sort out) <(cat out/part-* | sort)
+}
+
+@test "C35 the number of key groups is fixed for the life of the state" {
+	rows a:1 a:11 >f
+	windows "f --follow"
+	ok "fcoord stop j"
+	fails 4 "fcoord run -q --name j 'fsource f --time t | fkey k --groups 64 | fwindow tumble 10s | fsink out/'"
+	says "groups"
+}

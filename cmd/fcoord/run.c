@@ -17,6 +17,7 @@
 #include "progress.h"
 #include "store/store.h"
 #include "sup/adopt.h"
+#include "sup/rescaled.h"
 
 struct run_opts {
 	struct where where;
@@ -302,6 +303,10 @@ settle(const struct job *j, struct run_opts *o, struct run_conf *c)
 		return rc;
 	if (j->hosts != NULL && (rc = set_hosts(o, "")) != 0)
 		return rc;
+	for (unsigned i = 0; i < j->nstages; i++) {
+		if (j->stage[i].at != NULL)
+			return set_hosts(o, "");
+	}
 	if (o->restart == NULL)
 		o->restart = j->restart != NULL ? j->restart : "exp";
 	return restart_parse(&c->restart, o->restart);
@@ -458,6 +463,8 @@ run_planned(struct job *j, struct run_opts *o, const char *arg, bool file, const
 			rc = prepare(o, c.dir, c.name, text, &known);
 	}
 	memcpy(c.id, known.id, sizeof(c.id));
+	if (rc == 0 && o->text.parallel == 0)
+		rc = rescaled_apply(c.dir, j);
 	if (rc == 0) {
 		note_guarantees(j, o);
 		if (o->detached) {

@@ -406,7 +406,7 @@ put_data(void *cookie, const uint8_t *p, size_t n)
 	if (d->conf.kind == DEST_PRINT) {
 		if (fio_write_all(d->fd, p, n) == 0)
 			return 0;
-		return errno == EPIPE ? ferr(FERR_CLOSED, "the reader of stdout left")
+		return errno == EPIPE ? ferr(FERR_REFUSED, "the reader of stdout left")
 				      : ferr_sys(FERR_IO, "stdout");
 	}
 	if (d->conf.kind == DEST_DIR && d->cur == NULL)

@@ -20,7 +20,7 @@
  * Blocking, one caller at a time.
  *
  * Errors  FERR_IO; FERR_CORRUPT: the output is not what the checkpoint says; FERR_USAGE: it belongs
- *         to someone else; FERR_CLOSED: the reader of stdout left.
+ *         to someone else; FERR_REFUSED: the reader of stdout left.
  */
 #ifndef CONN_LANE_DEST_H
 #define CONN_LANE_DEST_H

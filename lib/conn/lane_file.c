@@ -128,7 +128,7 @@ write_through(struct lane_file *f)
 
 	part_rows_pause(&f->part->rows);
 	if (b->n > 0 && fio_write_all(f->fd, b->p, b->n) == -1)
-		return errno == EPIPE ? ferr(FERR_CLOSED, "the reader of %s left", f->name)
+		return errno == EPIPE ? ferr(FERR_REFUSED, "the reader of %s left", f->name)
 				      : ferr_sys(FERR_IO, "writing %s", f->name);
 	b->n = 0;
 	return 0;

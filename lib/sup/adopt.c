@@ -31,9 +31,9 @@ unpublished(const char *dir, bool *yes)
 	}
 	for (unsigned i = 0; i < f.nstages; i++) {
 		for (unsigned k = 0; k < f.stage[i].parallel; k++)
-			*yes = *yes ||
-			       (f.stage[i].sub[k].pending.n > 0 &&
-				f.stage[i].sub[k].published < f.epoch && f.kind != CKPT_FILE_FINAL);
+			*yes = *yes || (f.stage[i].sub[k].pending.n > 0 &&
+					f.stage[i].sub[k].published < f.epoch &&
+					!chain_is_published(dir, f.epoch));
 	}
 	free(v);
 	ckpt_file_fini(&f);

@@ -1,5 +1,5 @@
 /* attempt: the subtasks of one attempt are started; see run_internal.h. */
-#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -129,12 +129,17 @@ send_spawn(struct run *r, uint32_t number, const struct wiring *g)
 {
 	const struct job_stage *st = &r->job->stage[r->sub[number].stage];
 	struct buf b = BUF_INIT;
+	char mem[40];
 	int rc;
 
 	if ((rc = pack_u32(&b, st->facts.print ? AGENT_PRINTS : 0)) == 0)
-		rc = pack_u32(&b, st->nwords);
+		rc = pack_u32(&b, st->nwords + (st->memory > 0));
 	for (unsigned i = 0; i < st->nwords && rc == 0; i++)
 		rc = pack_text(&b, st->words[i]);
+	if (rc == 0 && st->memory > 0) {
+		snprintf(mem, sizeof(mem), "--mem=%lldB", (long long)st->memory);
+		rc = pack_text(&b, mem);
+	}
 	if (rc == 0)
 		rc = pack_u32(&b, g->n);
 	for (unsigned i = 0; i < g->n && rc == 0; i++)

@@ -12,6 +12,7 @@
 #include "fio/proc.h"
 #include "frame/frame.h"
 #include "store/store.h"
+#include "sup/rescaled.h"
 #include "sup/run_internal.h"
 
 #define STATS_MS 1000
@@ -429,6 +430,8 @@ begin_again(struct run *r)
 			r->job->stage[i].facts.parallel = r->was[i];
 		rc = job_plan(r->job, r->conf.parallel, !r->conf.exactly);
 	}
+	if (rc == 0 && r->was != NULL)
+		rc = rescaled_note(r->conf.dir, r->job);
 	return rc != 0 ? rc : try_start(r);
 }
 

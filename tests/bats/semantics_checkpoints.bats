@@ -58,10 +58,10 @@ seen() {
 		sed -E 's/.*"k":"([^"]*)".*T..:(..:..)Z","window_end.*"count":([0-9]+).*/\2 \1 \3/' | sort | paste -sd' '
 }
 
-# windows 'SOURCE WORDS' [FLAGS] ['WINDOW FLAGS']: the job j, ten-second windows into out/, in the background.
+# windows 'SOURCE WORDS' [FLAGS] ['WINDOW FLAGS']: the job j, ten-second windows into res/, in the background.
 windows() {
 	ok "fcoord run -d --name j --every 20ms ${2:-} 'fsource $1 --time t --watermark each | fkey k |
-		fwindow tumble 10s ${3:-} | fsink out/'"
+		fwindow tumble 10s ${3:-} | fsink res/'"
 }
 
 @test "C17 a silent input holds time back until --idle, and is late when it comes back" {
@@ -70,7 +70,7 @@ windows() {
 	windows "a b --follow"
 	await '[ "$(tells j ".stages[] | select(.name == \"fwindow\") | .in")" = 3 ]'
 	ok "fcoord checkpoint j"
-	[ -z "$(seen out)" ]
+	[ -z "$(seen res)" ]
 	[ "$(tells j .watermark)" = 1970-01-01T00:00:01.999Z ]
 	ok "fcoord cancel j"
 	ok "fcoord run -d --name i --every 20ms 'fsource a b --follow --idle 100ms --time t --watermark each | fkey k |
@@ -87,18 +87,18 @@ windows() {
 	rows a:1 a:25 >a
 	rows b:2 >b
 	ok "fcoord run -d --name j --every 20ms 'fsource a b --follow --idle 100ms --time t --watermark each | fkey k |
-		fwindow tumble 10s | fsink out/'"
-	await '[ "$(seen out)" = "00:00 a 1 00:00 b 1" ]'
+		fwindow tumble 10s | fsink res/'"
+	await '[ "$(seen res)" = "00:00 a 1 00:00 b 1" ]'
 	fell j fsource
 	rows a:41 >>a
-	await '[ "$(seen out)" = "00:00 a 1 00:00 b 1 00:20 a 1" ]'
+	await '[ "$(seen res)" = "00:00 a 1 00:00 b 1 00:20 a 1" ]'
 	fcoord stop j
 }
 
 @test "C18 a subtask without a split holds nobody back" {
 	rows a:1 a:11 >f
 	windows "f --follow" "-p 2"
-	await '[ "$(seen out)" = "00:00 a 1" ]'
+	await '[ "$(seen res)" = "00:00 a 1" ]'
 	fcoord stop j
 }
 
@@ -106,10 +106,10 @@ windows() {
 	mkdir dir
 	rows a:1 a:11 >dir/a
 	windows "dir/ --follow" "" "--late late"
-	await '[ "$(seen out)" = "00:00 a 1" ]'
+	await '[ "$(seen res)" = "00:00 a 1" ]'
 	rows b:2 b:31 >dir/b
 	rows a:41 >>dir/a
-	await '[ "$(seen out)" = "00:00 a 1 00:10 a 1" ]'
+	await '[ "$(seen res)" = "00:00 a 1 00:10 a 1" ]'
 	await '[ "$(cat late)" = "$(rows b:2)" ]'
 	fcoord stop j
 }
@@ -117,36 +117,36 @@ windows() {
 @test "C19 what was late before a crash is late after it" {
 	rows a:1 a:100 >f
 	windows "f --follow" "" "--late late"
-	await '[ "$(seen out)" = "00:00 a 1" ]'
+	await '[ "$(seen res)" = "00:00 a 1" ]'
 	for stage in fwindow fkey fsource; do
 		fell j $stage
 	done
 	rows a:5 >>f
 	await '[ -s late ]'
 	fcoord stop j
-	[ "$(cat late) $(seen out)" = "$(rows a:5) 00:00 a 1" ]
+	[ "$(cat late) $(seen res)" = "$(rows a:5) 00:00 a 1" ]
 }
 
 @test "C19 a rescale keeps the watermarks" {
 	rows a:1 a:100 >f
 	windows "f --follow" "" "--late late"
-	await '[ "$(seen out)" = "00:00 a 1" ]'
+	await '[ "$(seen res)" = "00:00 a 1" ]'
 	ok "fcoord rescale j fsource=2 fkey=2 fwindow=3 fsink=2"
 	rows a:5 >>f
 	await '[ -s late ]'
 	fcoord stop j
-	[ "$(cat late) $(seen out)" = "$(rows a:5) 00:00 a 1" ]
+	[ "$(cat late) $(seen res)" = "$(rows a:5) 00:00 a 1" ]
 }
 
 @test "C20 the end of input fires every window; a stop fires none; a drain all" {
 	rows a:1 a:11 a:100 >f
 	windows "f --follow"
-	await '[ "$(seen out)" = "00:00 a 1 00:10 a 1" ]'
+	await '[ "$(seen res)" = "00:00 a 1 00:10 a 1" ]'
 	ok "fcoord stop j"
-	[ "$(seen out)" = "00:00 a 1 00:10 a 1" ]
+	[ "$(seen res)" = "00:00 a 1 00:10 a 1" ]
 	windows "f --follow"
 	ok "fcoord stop j --drain"
-	[ "$(seen out)" = "00:00 a 1 00:10 a 1 01:40 a 1" ]
+	[ "$(seen res)" = "00:00 a 1 00:10 a 1 01:40 a 1" ]
 	ok "fcoord run -q --name k 'fsource f --time t | fkey k | fwindow tumble 10s | fsink k/'"
 	[ "$(seen k)" = "00:00 a 1 00:10 a 1 01:40 a 1" ]
 }
@@ -191,7 +191,7 @@ union() {
 }
 
 @test "C26 unaligned checkpoints are not there yet, and say so" {
-	fails 2 "fcoord run --unaligned after:5s 'fsource f | fsink out/'"
+	fails 2 "fcoord run --unaligned after:5s 'fsource f | fsink res/'"
 	says "not yet"
 }
 
@@ -229,20 +229,20 @@ union() {
 	rows a:1 a:11 >f
 	windows "f --follow" "--every 1h"
 	await '[ "$(tells j ".stages[] | select(.name == \"fsink\") | .in")" = 1 ]'
-	[ -z "$(seen out)" ]
+	[ -z "$(seen res)" ]
 	ok "fcoord savepoint j --out sp"
-	[ "$(seen out)" = "00:00 a 1" ]
+	[ "$(seen res)" = "00:00 a 1" ]
 	jq -e '[.stages[].subtasks[].pending | length] | add == 0' sp/savepoint.json
 	# Output goes on; what begins from there again would put it out twice.
 	rows a:21 >>f
 	await '[ "$(tells j ".stages[] | select(.name == \"fsink\") | .in")" = 2 ]'
 	ok "fcoord stop j"
-	[ "$(seen out)" = "00:00 a 1 00:10 a 1" ]
+	[ "$(seen res)" = "00:00 a 1 00:10 a 1" ]
 	job='fsource f --time t --watermark each | fkey k | fwindow tumble 10s | fsink'
-	fails "2|4" "fcoord run -q --name j --from sp '$job out/'"
-	fails "2|4" "fcoord run -q --name k --from sp '$job out/'"
-	fails 2 "fcoord run -q --name l --from sp --clone '$job out/'"
-	[ "$(seen out)" = "00:00 a 1 00:10 a 1" ]
+	fails "2|4" "fcoord run -q --name j --from sp '$job res/'"
+	fails "2|4" "fcoord run -q --name k --from sp '$job res/'"
+	fails 2 "fcoord run -q --name l --from sp --clone '$job res/'"
+	[ "$(seen res)" = "00:00 a 1 00:10 a 1" ]
 	ok "fcoord run -q --name m --from sp --clone '$job out2/'"
 	[ "$(seen out2)" = "00:10 a 1 00:20 a 1" ]
 }
@@ -257,7 +257,7 @@ union() {
 	px "fcoord checkpoint j"
 	[ "$rc" != 0 ]
 	await '[ "$(tells j .pid)" = null ]'
-	[ -z "$(seen out)" ]
+	[ -z "$(seen res)" ]
 	grep -q 'another coordinator has completed a checkpoint' state/fjord/j/log
 }
 
@@ -300,13 +300,13 @@ union() {
 
 @test "C34 what was sealed in vain is not published, and goes" {
 	seq 0 3999 | jq -c '{v: .}' >in
-	ok "fcoord run -d --name n --every 20ms --keep 1 'fsource in --rate 8000/s | fsink out/'"
+	ok "fcoord run -d --name n --every 20ms --keep 1 'fsource in --rate 8000/s | fsink res/'"
 	for _ in 1 2 3; do
 		fell n fsink
 	done
 	ok "fcoord wait n --for done --timeout 15s"
-	cat out/part-* | cmp - in
-	[ -z "$(find out -name '.*.*')" ]
+	cat res/part-* | cmp - in
+	[ -z "$(find res -name '.*.*')" ]
 	last=$(tells n .attempt)
 	for f in state/fjord/n/s{tate,egments}/*; do
 		f=${f##*/}
@@ -317,15 +317,15 @@ union() {
 @test "C35 key groups: as many as it says, and a rescale moves them" {
 	# plan P [FLAGS]: the groups that P subtasks have.
 	plan() {
-		fcoord explain -p "$1" "fsource f | fkey k ${2:-} | fwindow running | fsink out/" |
+		fcoord explain -p "$1" "fsource f | fkey k ${2:-} | fwindow running | fsink res/" |
 			sed -n 's/.*fwindow running  # keyed, \([0-9]*\) key groups/\1/p'
 	}
 	[ "$(plan 1) $(plan 85) $(plan 86) $(plan 4 '--groups 4')" = "128 128 256 4" ]
-	fails 2 "fcoord explain -p 5 'fsource f | fkey k --groups 4 | fwindow running | fsink out/'"
+	fails 2 "fcoord explain -p 5 'fsource f | fkey k --groups 4 | fwindow running | fsink res/'"
 	says "-p 5 is more than its 4 key groups"
 
 	seq 0 3999 | jq -c '{k: "\(. % 97)", t: .}' >f
-	job="'fsource f --time t --rate 4000/s | fkey k --groups 7 | fwindow tumble 1000s | fsink out/'"
+	job="'fsource f --time t --rate 4000/s | fkey k --groups 7 | fwindow tumble 1000s | fsink res/'"
 	ok "fcoord run -d --name g --every 20ms -p 2 $job"
 	for p in 3 7 1 4; do
 		ok "fcoord rescale g fsource=$p fkey=$p fwindow=$p fsink=$p"
@@ -336,13 +336,13 @@ union() {
 	says "7 key groups"
 	ok "fcoord wait g --for done --timeout 15s"
 	ok "fsource f --time t | fkey k | fwindow tumble 1000s | fsink -"
-	diff <(sort out) <(cat out/part-* | sort)
+	diff <(sort out) <(cat res/part-* | sort)
 }
 
 @test "C35 the number of key groups is fixed for the life of the state" {
 	rows a:1 a:11 >f
 	windows "f --follow"
 	ok "fcoord stop j"
-	fails 4 "fcoord run -q --name j 'fsource f --time t | fkey k --groups 64 | fwindow tumble 10s | fsink out/'"
+	fails 4 "fcoord run -q --name j 'fsource f --time t | fkey k --groups 64 | fwindow tumble 10s | fsink res/'"
 	says "groups"
 }

@@ -15,7 +15,8 @@ def find(mark):
     found, sought = [], f"{MARK}={mark}\0".encode()
     for p in pathlib.Path("/proc").glob("[0-9]*"):
         try:
-            if sought not in (p / "environ").read_bytes() + b"\0":
+            environ = (p / "environ").read_bytes() + b"\0"
+            if sought not in environ:
                 continue
             words = (p / "cmdline").read_bytes().decode(errors="replace").split("\0")
             if (p / "stat").read_text().rpartition(")")[2].split()[0] in "ZX":
@@ -24,13 +25,15 @@ def find(mark):
             continue
         tool = os.path.basename(words[0])
         verb = words[1] if len(words) > 1 else ""
+        if b"FJORD_DESCRIBE=" in environ:
+            tool = "describe"  # asked by fcoord what it is
         role = {"run": "coordinator", "agent": "agent"}.get(verb, f"fcoord {verb}") if tool == "fcoord" else tool
         found.append(Proc(int(p.name), role, " ".join(words)))
     return sorted(found)
 
 
 def subtasks(procs):
-    return [p for p in procs if not p.role.startswith(("fcoord", "coordinator", "agent"))]
+    return [p for p in procs if not p.role.startswith(("fcoord", "coordinator", "agent", "describe"))]
 
 
 def send(pid, sig):

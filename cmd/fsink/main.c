@@ -254,10 +254,9 @@ sink_file(struct op_main *m, struct op_conf *conf, const char *path)
 static int
 sink_lane(struct op_main *m, const struct sink_spec *s, const char *path)
 {
-	struct lane_file_conf conf = { .path = path,
-					.format = s->format,
-					.atleast = s->atleast,
-					.exactly = s->exactly };
+	struct lane_file_conf conf = {
+		.path = path, .format = s->format, .atleast = s->atleast, .exactly = s->exactly
+	};
 	struct lane_file *f;
 	int rc;
 

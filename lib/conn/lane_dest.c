@@ -452,6 +452,10 @@ dest_done(struct lane_dest *d)
 	if (rc == 0 && d->end > 0 && d->conf.kind == DEST_FILE &&
 	    (rc = check_end(d, d->fd, "", d->end)) == 0 && fio_fdatasync(d->fd) == -1)
 		rc = ferr_sys(FERR_IO, "cannot sync %s", dir_of(d));
+	/* Others may write to stdout behind us: they share its place, which pwrite has not moved.
+	 */
+	if (rc == 0 && d->end > 0 && d->conf.kind == DEST_FILE && d->conf.path == NULL)
+		fio_seek(STDOUT_FILENO, (off_t)d->end);
 	d->end = 0;
 	if (rc == 0 && d->conf.kind == DEST_DIR)
 		rc = dest_sync(d);

@@ -61,7 +61,7 @@ lane_file_new(struct lane_file **out, const struct lane_file_conf *conf)
 	f->fd = -1;
 	f->name = conf->path != NULL ? conf->path : "stdout";
 	f->regular =
-	    conf->path != NULL || (fio_fstat(STDOUT_FILENO, &st) == 0 && S_ISREG(st.st_mode));
+	    conf->path != NULL || (fio_fstat(op_stdout(), &st) == 0 && S_ISREG(st.st_mode));
 	snprintf(f->signature, sizeof(f->signature), "%s file", fmt_name(conf->format));
 	*out = f;
 	return 0;

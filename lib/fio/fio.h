@@ -31,6 +31,7 @@ ssize_t fio_pread(int fd, void *p, size_t n, off_t at);
 ssize_t fio_pwrite(int fd, const void *p, size_t n, off_t at);
 int fio_ftruncate(int fd, off_t n);
 int fio_flock(int fd, bool exclusive); /* never waits: EWOULDBLOCK when another holds it */
+int fio_seek(int fd, off_t at); /* of what has a place; else -1 */
 int fio_fstat(int fd, struct stat *st);
 int fio_stat(const char *path, struct stat *st);
 int fio_fdatasync(int fd);

@@ -269,3 +269,9 @@ fio_slurp(const char *path, size_t max, struct buf *out)
 	fio_close(fd);
 	return rc;
 }
+
+int
+fio_seek(int fd, off_t at)
+{
+	return lseek(fd, at, SEEK_SET) == -1 ? -1 : 0;
+}

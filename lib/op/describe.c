@@ -1,5 +1,7 @@
 /* describe: what a stage says of itself, for the planner; see op.h and manifest/job.h. */
 #include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include "fio/fio.h"
 #include "op/op_internal.h"
@@ -8,6 +10,14 @@ bool
 op_describing(void)
 {
 	return fio_env("FJORD_DESCRIBE") != NULL;
+}
+
+int
+op_stdout(void)
+{
+	const char *fd = fio_env("FJORD_STDOUT");
+
+	return op_describing() && fd != NULL ? atoi(fd) : STDOUT_FILENO;
 }
 
 static void

@@ -18,12 +18,12 @@ struct asked {
 };
 
 static int
-start(const struct job_stage *s, char **env, int null, struct asked *a)
+start(const struct job_stage *s, char **env, int null, int to, struct asked *a)
 {
 	const char *dir = fio_exe_dir();
 	struct buf path = BUF_INIT;
 	struct stat st;
-	int out[2], map[3], rc;
+	int out[2], map[4], rc;
 
 	if (fio_pipe(out) == -1)
 		return ferr_sys(FERR_IO, "no pipe");
@@ -36,8 +36,9 @@ start(const struct job_stage *s, char **env, int null, struct asked *a)
 	map[0] = null;
 	map[1] = out[1];
 	map[2] = 2;
+	map[3] = to;
 	if (rc == 0 && buf_cstr(&path) != NULL)
-		a->pid = fio_spawn((const char *)path.p, s->words, env, map, 3);
+		a->pid = fio_spawn((const char *)path.p, s->words, env, map, to != -1 ? 4 : 3);
 	fio_close(out[1]);
 	a->fd = out[0];
 	buf_fini(&path);
@@ -71,30 +72,34 @@ finish(struct job *j, unsigned i, struct asked *a)
 int
 describe_stages(struct job *j)
 {
-	static char describe[] = "FJORD_DESCRIBE=1";
+	static char describe[] = "FJORD_DESCRIBE=1", out[] = "FJORD_STDOUT=3";
 	struct asked *a = calloc(j->nstages + 1, sizeof(*a));
 	int null = fio_high(fio_open("/dev/null", O_RDWR, 0)), rc = 0, one;
+	int to = fio_high(dup(STDOUT_FILENO)); /* a sink that prints looks at it */
 	unsigned n = 0;
 	size_t nenv = 0;
 	char **env;
 
 	while (environ[nenv] != NULL)
 		nenv++;
-	env = calloc(nenv + 2, sizeof(*env));
+	env = calloc(nenv + 3, sizeof(*env));
 	if (a == NULL || env == NULL || null == -1) {
 		rc = ferr(FERR_NOMEM, "out of memory");
 	} else {
 		memcpy(env, environ, nenv * sizeof(*env));
 		env[nenv] = describe;
+		env[nenv + 1] = out;
 	}
 	for (; rc == 0 && n < j->nstages; n++) /* all at once: each takes a millisecond */
-		rc = start(&j->stage[n], env, null, &a[n]);
+		rc = start(&j->stage[n], env, null, to, &a[n]);
 	for (unsigned i = 0; i < n; i++) {
 		if (a[i].pid > 0 && (one = finish(j, i, &a[i])) != 0 && rc == 0)
 			rc = one;
 	}
 	if (null != -1)
 		fio_close(null);
+	if (to != -1)
+		fio_close(to);
 	free(env);
 	free(a);
 	return rc;

@@ -90,7 +90,7 @@ file_describe(void *self, struct op_facts *facts)
 	facts->lanes = !f->conf.atleast;
 	if (f->conf.atleast)
 		facts->atleast = "--guarantee at-least-once";
-	else if (f->conf.path == NULL)
+	else if (!f->regular)
 		facts->atleast = "a crash may print an epoch again";
 }
 

@@ -75,12 +75,10 @@ windows() {
 	ok "fcoord cancel j"
 	ok "fcoord run -d --name i --every 20ms 'fsource a b --follow --idle 100ms --time t --watermark each | fkey k |
 		fwindow tumble 10s --late late | fsink idle/'"
-	await '[ "$(seen idle)" = "00:00 a 1 00:00 b 1 00:30 a 1" ]' # all idle: the greatest of all watermarks is told
+	await '[ "$(seen idle)" = "00:00 a 1 00:00 b 1" ]' # all idle: the greatest of their watermarks is told
 	rows b:5 >>b
-	await '[ -s late ]'
-	[ "$(cat late)" = '{"k":"b","t":5}' ]
-	rows b:40 a:50 >>b
-	fcoord stop i
+	await '[ "$(cat late)" = "$(rows b:5)" ]'
+	ok "fcoord stop i"
 }
 
 @test "C17 idleness outlives a restart" {
@@ -107,7 +105,7 @@ windows() {
 	rows a:1 a:11 >dir/a
 	windows "dir/ --follow" "" "--late late"
 	await '[ "$(seen res)" = "00:00 a 1" ]'
-	rows b:2 b:31 >dir/b
+	rows b:2 b:61 >dir/b
 	rows a:41 >>dir/a
 	await '[ "$(seen res)" = "00:00 a 1 00:10 a 1" ]'
 	await '[ "$(cat late)" = "$(rows b:2)" ]'
@@ -343,6 +341,6 @@ union() {
 	rows a:1 a:11 >f
 	windows "f --follow"
 	ok "fcoord stop j"
-	fails 4 "fcoord run -q --name j 'fsource f --time t | fkey k --groups 64 | fwindow tumble 10s | fsink res/'"
+	fails "2|4" "fcoord run -q --name j 'fsource f --time t | fkey k --groups 64 | fwindow tumble 10s | fsink res/'"
 	says "groups"
 }

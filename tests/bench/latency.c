@@ -10,12 +10,13 @@
  * second left out, and then the median and the greatest of what was the greatest in each period of
  * MS (1000).  Status 1 if not exactly one result came for each record.
  *
- * --file: records are appended to FILE, which COMMAND follows.  --dir: results are read from the
+ * --file: records are appended to FILE, which COMMAND follows; COMMAND gets SIGINT when the last
+ * result is there, and its status does not count.  --dir, with --file: results are read from the
  * part files of DIR as they become visible, looked at every millisecond; parts of subtask 0.
- * COMMAND gets SIGINT when the last one is there, and its status does not count.
  */
 #include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -32,7 +33,7 @@
 #define LINE_MAX_BYTES 64
 #define READ_BYTES (256 << 10)
 #define SECOND_NS 1000000000
-#define PATIENCE_S 10 /* for the last result in a directory */
+#define PATIENCE_S 10 /* for the last result */
 
 struct feed {
 	int fd;
@@ -42,9 +43,9 @@ struct feed {
 /* Results: from fd, or from the parts of dir, one after the other. */
 struct results {
 	int fd;
-	const char *dir; /* or NULL */
-	int part;	 /* the next one to open */
-	int64_t deadline;
+	const char *dir;  /* or NULL */
+	int part;	  /* the next one to open */
+	int64_t deadline; /* 0: until the end of fd */
 };
 
 static int64_t
@@ -129,14 +130,22 @@ next_part(struct results *r)
 	r->part++;
 }
 
-/* As read(2); waits for what is not there yet.  A part has been read when the next one is there. */
+/*
+ * As read(2), with a deadline; waits for what is not there yet.  A part has been read when the next
+ * one is there.
+ */
 static ssize_t
 results_read(struct results *r, char *buf, size_t len)
 {
+	struct pollfd p = { .fd = r->fd, .events = POLLIN };
 	ssize_t n;
 
-	if (r->dir == NULL)
+	if (r->dir == NULL && r->deadline == 0)
 		return read(r->fd, buf, len);
+	if (r->dir == NULL)
+		return poll(&p, 1, (int)((r->deadline - now()) / 1000000)) == 1
+			   ? read(r->fd, buf, len)
+			   : 0;
 	for (;;) {
 		if (r->fd != -1 && (n = read(r->fd, buf, len)) != 0)
 			return n;
@@ -162,7 +171,7 @@ collect(struct results *from, const struct feed *f, int64_t *late)
 	int64_t got = 0;
 	ssize_t r;
 
-	while ((from->dir == NULL || got < f->records) &&
+	while ((from->deadline == 0 || got < f->records) &&
 	       (r = results_read(from, buf + n, READ_BYTES - n)) > 0) {
 		int64_t at = now() - f->start;
 		char *p = buf, *end = buf + n + r, *eol;
@@ -259,7 +268,7 @@ arguments(struct conf *c, int argc, char *argv[])
 			return false;
 	}
 	c->command = argv[i];
-	return i + 1 == argc;
+	return i + 1 == argc && (c->dir == NULL || c->file != NULL);
 }
 
 int
@@ -295,15 +304,16 @@ main(int argc, char *argv[])
 	sleep_until(now() + SECOND_NS / 5); /* all stages are up */
 	feed.start = now();
 	results.dir = c.dir;
-	results.deadline = feed.start + (c.seconds + PATIENCE_S) * SECOND_NS;
+	if (c.file != NULL)
+		results.deadline = feed.start + (c.seconds + PATIENCE_S) * SECOND_NS;
 	if (pthread_create(&thread, NULL, feed_run, &feed) != 0)
 		die("thread");
 	got = collect(&results, &feed, late);
 	pthread_join(thread, NULL);
-	if (c.dir != NULL)
+	if (c.file != NULL)
 		kill(-pid, SIGINT);
 	waitpid(pid, &status, 0);
-	if (got != feed.records || (c.dir == NULL && status != 0)) {
+	if (got != feed.records || (c.file == NULL && status != 0)) {
 		fprintf(stderr, "latency: %" PRId64 " results for %" PRId64 " records, status %d\n",
 			got, feed.records, status);
 		return 1;

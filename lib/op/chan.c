@@ -31,6 +31,14 @@ chan_close(struct chan *c)
 	free(c->fault_text);
 }
 
+/* What the class or an epoch says is no damage of the edge. */
+static int
+within(struct chan *c, int rc)
+{
+	c->within = rc < 0;
+	return rc;
+}
+
 static int
 add_mark(struct chan *c, uint8_t *at)
 {
@@ -126,12 +134,12 @@ deliver(struct op *op, struct chan *c)
 			wm = row_time(c->row);
 			c->row += ROW_MARK;
 			c->imark++;
-			if ((rc = op_take_watermark(op, c, wm)) != 0)
+			if ((rc = within(c, op_take_watermark(op, c, wm))) != 0)
 				return rc;
 			continue;
 		}
 		c->run = c->row;
-		rc = op->cls->on_rows(op->self, op, &c->row, stop);
+		rc = within(c, op->cls->on_rows(op->self, op, &c->row, stop));
 		for (uint8_t *r = c->run; r < c->row; r += row_len(r))
 			c->count++, op->ep.rows_in++;
 		if (rc != 0)
@@ -157,7 +165,7 @@ take_schema(struct op *op, struct chan *c, const struct frame *f)
 		rc = schema_copy(&c->schema, &s);
 	schema_fini(&s);
 	c->schema_known = true;
-	return rc != 0 ? rc : op_take_schema(op, c);
+	return rc != 0 ? rc : within(c, op_take_schema(op, c));
 }
 
 static int
@@ -181,20 +189,20 @@ take_control(struct op *op, struct chan *c, const struct frame *f)
 		rc = end_decode(&c->why, f->payload, f->n);
 		c->state = CHAN_LAST;
 		if (rc == 0 && op->ep.on)
-			rc = op_epoch_end(op, c);
+			rc = within(c, op_epoch_end(op, c));
 		break;
 	case FRAME_BARRIER:
 		if ((rc = barrier_decode(&bar, f->payload, f->n)) != 0)
 			break;
 		if (op->ep.on)
-			rc = op_epoch_barrier(op, c, &bar);
+			rc = within(c, op_epoch_barrier(op, c, &bar));
 		else if (!op->cls->marks)
 			rc = ferr(FERR_NOTYET, "a barrier came, and this is not a supervised job; "
 					       "exactly-once in a plain shell is not yet there");
 		break;
 	case FRAME_CANCEL:
 		if ((rc = cancel_decode(&epoch, f->payload, f->n)) == 0 && op->ep.on)
-			rc = op_epoch_cancel(op, c, epoch);
+			rc = within(c, op_epoch_cancel(op, c, epoch));
 		break;
 	case FRAME_CREDIT: rc = ferr(FERR_CORRUPT, "a CREDIT frame on a one-way edge"); break;
 	default: break;
@@ -416,5 +424,5 @@ chan_step(struct op *op, struct chan *c)
 {
 	int rc = step(op, c);
 
-	return rc == FERR_CORRUPT ? ferr_prefix(FERR_IO, "input damaged") : rc;
+	return rc == FERR_CORRUPT && !c->within ? ferr_prefix(FERR_IO, "input damaged") : rc;
 }

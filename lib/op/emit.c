@@ -132,6 +132,7 @@ op_emit_idle(struct op *op, bool idle)
 {
 	int rc = 0;
 
+	op->wm.out_idle = idle;
 	for (unsigned i = 0; i < op->nout && rc == 0; i++)
 		rc = out_control(&op->out[i], idle ? FRAME_IDLE : FRAME_ACTIVE, NULL, 0);
 	return rc;

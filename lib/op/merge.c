@@ -36,6 +36,24 @@ op_greet(struct op *op)
 		rc = out_hello(&s->out, &all);
 	hello_fini(&all);
 	op->greeted = rc == 0;
+	return rc == 0 ? op_tell_restored(op) : rc;
+}
+
+/*
+ * After a restore: what was told last is told again.  A consumer that was rescaled begins with less
+ * than that on its channels, and we would not say it a second time.
+ */
+int
+op_tell_restored(struct op *op)
+{
+	int rc = 0;
+
+	for (unsigned i = 0; i < op->nout && op->ep.on && rc == 0; i++) {
+		if (op->wm.out != WM_MIN)
+			rc = out_mark(&op->out[i], op->wm.out, op->now);
+		if (rc == 0 && op->wm.out_idle)
+			rc = out_control(&op->out[i], FRAME_IDLE, NULL, 0);
+	}
 	return rc;
 }
 

@@ -128,8 +128,8 @@ int op_open(struct op **out, const struct op_conf *conf, const struct op_class *
 /* Is the planner asking (FJORD_DESCRIBE)?  Then nothing may be opened or made; op_main_run prints
  * what the class says of itself. */
 bool op_describing(void);
-/* The stdout that a job's printing stage will have: ours, or while describing the one that the asker
- * passes on ($FJORD_STDOUT). */
+/* The stdout that a job's printing stage will have: ours, or while describing the one that the
+ * asker passes on ($FJORD_STDOUT). */
 int op_stdout(void);
 /* Run to the end: 0, or an error.  *signal gets the signal that ended it, else 0. */
 int op_run(struct op *op, int *signal);

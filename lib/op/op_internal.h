@@ -94,6 +94,7 @@ struct chan {
 	uint8_t *run;	/* rows of the run being delivered begin here */
 	uint64_t count; /* rows before the run */
 	enum end_reason why;
+	bool within; /* the last error came from the class, not from the edge */
 };
 
 int chan_open(struct chan *c, unsigned id, int fd);
@@ -216,5 +217,6 @@ int op_take_schema(struct op *op, struct chan *c);
 int op_take_watermark(struct op *op, struct chan *c, int64_t wm);
 int op_take_idle(struct op *op, struct chan *c, bool idle);
 int op_greet(struct op *op);
+int op_tell_restored(struct op *op);
 
 #endif

@@ -287,7 +287,7 @@ op_task_restore(struct op *op)
 			e->go = m.kind == CTL_GO;
 	}
 	op->now = fio_mono_ns();
-	return rc;
+	return rc == 0 && op->greeted ? op_tell_restored(op) : rc;
 }
 
 /* What fcoord shows: rows in and out, watermark, flags, bytes of state. */

@@ -1,6 +1,8 @@
 /* adopt: see adopt.h. */
 #include "sup/adopt.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "fio/fio.h"
@@ -94,6 +96,20 @@ adopt_check(const char *dir, bool fresh, const char *from, bool rewind)
 	return forget(dir);
 }
 
+/* What sinks remember is where their output stands; a clone has outputs of its own. */
+static void
+forget_outputs(struct ckpt_file *f)
+{
+	for (unsigned i = 0; i < f->nstages; i++) {
+		for (unsigned k = 0; k < f->stage[i].parallel; k++) {
+			if (strcmp(f->stage[i].tool, "fsink") != 0)
+				continue;
+			snap_clear_files(&f->stage[i].sub[k].state);
+			snap_clear_files(&f->stage[i].sub[k].pending);
+		}
+	}
+}
+
 struct taking {
 	const char *from, *to;
 };
@@ -137,6 +153,12 @@ adopt_savepoint(const char *dir, const char *from, bool clone, bool rewind, cons
 	    (rc = ckpt_file_each(&f, take_one, &t)) == 0)
 		rc = store_replace(dir, "job.json", b.p, b.n);
 	memcpy(f.job_id, k->id, sizeof(f.job_id));
+	if (clone)
+		forget_outputs(&f);
+	/* Files are named by attempts: ours come behind those that made the savepoint's. */
+	snprintf(place, sizeof(place), "attempts/%" PRIu64, f.attempt);
+	if (rc == 0 && (rc = store_create(dir, place, "", 0)) == FERR_FENCED)
+		rc = 0;
 	f.place = 1;
 	f.kind = CKPT_FILE_SAVEPOINT;
 	store_place_name(f.place, place);

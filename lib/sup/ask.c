@@ -173,7 +173,8 @@ note_rescale(struct run *r, char *words)
 {
 	char *save = NULL;
 
-	if (r->was == NULL && (r->was = calloc(r->job->nstages + 1, sizeof(*r->was))) == NULL)
+	free(r->was);
+	if ((r->was = calloc(r->job->nstages + 1, sizeof(*r->was))) == NULL)
 		return ferr(FERR_NOMEM, "out of memory");
 	for (unsigned i = 0; i < r->job->nstages; i++)
 		r->was[i] = r->job->stage[i].facts.parallel;
@@ -228,14 +229,21 @@ take_request(struct run *r, struct client *c, char *line)
 		if (r->phase == RUN_WAITING)
 			r->phase = RUN_ENDED;
 		c->waits = WAIT_DONE;
+	} else if ((strcmp(line, "restart") == 0 || strcmp(line, "rescale") == 0) && r->again) {
+		say_error(c, 1, "a restart is under way already; try again when it is through");
 	} else if (strcmp(line, "restart") == 0 || strcmp(line, "rescale") == 0) {
 		if (line[2] == 's' && line[3] == 'c' &&
 		    note_rescale(r, arg != NULL ? arg : "") != 0) {
 			say_error(c, 2, ferr_text());
+			ask_undo(r);
 			return;
 		}
+		r->again = true;
 		request(r, c, CKPT_STOP, WAIT_RUNNING);
-		r->again = c->waits == WAIT_RUNNING;
+		if (c->waits != WAIT_RUNNING) {
+			r->again = false;
+			ask_undo(r);
+		}
 	} else if (strcmp(line, "wait") == 0 && arg != NULL) {
 		c->waits = strcmp(arg, "running") == 0	    ? WAIT_RUNNING
 			   : strcmp(arg, "checkpoint") == 0 ? WAIT_CHECKPOINT
@@ -244,6 +252,16 @@ take_request(struct run *r, struct client *c, char *line)
 	} else {
 		say_error(c, 2, "unknown request");
 	}
+}
+
+/* A rescale does not come about: the stages keep what they had. */
+void
+ask_undo(struct run *r)
+{
+	for (unsigned i = 0; r->was != NULL && i < r->job->nstages; i++)
+		r->job->stage[i].facts.parallel = r->was[i];
+	free(r->was);
+	r->was = NULL;
 }
 
 void
@@ -258,7 +276,10 @@ ask_answer(struct run *r, uint64_t cookie, uint64_t epoch, const char *refused)
 		c->cookie = 0;
 		snprintf(text, sizeof(text), "%" PRIu64, epoch);
 		if (refused != NULL) {
-			r->again = r->again && c->waits != WAIT_RUNNING;
+			if (c->waits == WAIT_RUNNING) {
+				r->again = false;
+				ask_undo(r);
+			}
 			say_error(c, 1, refused);
 		} else if (c->waits == WAIT_EPOCH) {
 			say_ok(c, text);

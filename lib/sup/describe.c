@@ -63,6 +63,9 @@ finish(struct job *j, unsigned i, struct asked *a)
 		rc = job_facts(j, i, (const char *)b.p, b.n);
 	else if (rc == 0 && WIFEXITED(status) && WEXITSTATUS(status) < 126)
 		rc = ferr(FERR_USAGE, "%s", ""); /* it has said why */
+	else if (rc == 0 && WIFSIGNALED(status))
+		rc = ferr(FERR_IO, "%s was killed while it was asked what it is",
+			  j->stage[i].words[0]);
 	else if (rc == 0)
 		rc = ferr(FERR_USAGE, "%s cannot be started", j->stage[i].words[0]);
 	buf_fini(&b);

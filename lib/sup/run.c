@@ -385,7 +385,7 @@ after_kill(struct run *r)
 {
 	int64_t wait;
 
-	if (r->fatal || (r->stop_asked && r->ckpt.phase == CKPT_WAITING)) {
+	if (r->fatal) {
 		set_phase(r, RUN_ENDED);
 		return;
 	}
@@ -410,7 +410,10 @@ try_start(struct run *r)
 	if (rc == 0)
 		return 0;
 	/* What cannot even begin is not tried again, but for the disk. */
-	run_fail(r, ferr_status(rc), "%s", ferr_text());
+	if (rc == FERR_CLOSED)
+		run_fail(r, 1, "the agent is gone");
+	else
+		run_fail(r, ferr_status(rc), "%s", ferr_text());
 	if (r->nsubs == 0 || !r->talking)
 		r->alive = 0;
 	kill_attempt(r);
@@ -426,8 +429,7 @@ begin_again(struct run *r)
 	r->again = r->over = false;
 	if ((rc = job_plan(r->job, r->conf.parallel, !r->conf.exactly)) != 0 && r->was != NULL) {
 		ask_refuse_again(r);
-		for (unsigned i = 0; i < r->job->nstages; i++)
-			r->job->stage[i].facts.parallel = r->was[i];
+		ask_undo(r);
 		rc = job_plan(r->job, r->conf.parallel, !r->conf.exactly);
 	}
 	if (rc == 0 && r->was != NULL)
@@ -498,6 +500,8 @@ turn(struct run *r)
 		until = r->stats_at;
 	if (until != CKPT_NEVER)
 		at = until * 1000000;
+	if (r->phase == RUN_KILLING && r->alive == 0)
+		at = 0; /* nobody is left to tell us that they are gone */
 	ev_begin(&r->ev);
 	if (r->talking)
 		rc = ev_watch(&r->ev, r->talk.in, talk_due(&r->talk) ? POLLIN | POLLOUT : POLLIN);

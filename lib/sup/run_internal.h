@@ -99,6 +99,7 @@ int ask_open(struct run *r);
 int ask_watch(struct run *r);
 int ask_serve(struct run *r);
 void ask_answer(struct run *r, uint64_t cookie, uint64_t epoch, const char *refused);
+void ask_undo(struct run *r);
 void ask_refuse_again(struct run *r);
 void ask_phase(struct run *r); /* the phase has changed: some wait for that */
 void ask_close(struct run *r);

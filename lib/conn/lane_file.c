@@ -223,7 +223,7 @@ file_on_rows(void *self, struct op *op, uint8_t **p, uint8_t *end)
 			    "into a directory, or another --format",
 			    f->name);
 	if (f->lane != NULL && lane_full(f->lane)) {
-		fio_poll(NULL, 0, 1); /* the disk is behind: the rows come again a little later */
+		op_wait_job(op); /* the disk is behind: the rows come again when it has caught up */
 		return 0;
 	}
 	for (; *p < end && rc == 0; *p += row_len(*p)) {

@@ -407,13 +407,13 @@ lane_row(struct parts *p, struct op *op, const uint8_t *row)
 	return sub != NULL ? lane_parts_row(p->lane, op, sub, p->sub.n, row) : FERR_NOMEM;
 }
 
-/* The disk is behind: rows wait at the input, which is asked again a little later. */
+/* The disk is behind: rows wait at the input until it has caught up. */
 static bool
-must_wait(const struct parts *p)
+must_wait(const struct parts *p, struct op *op)
 {
 	if (p->lane == NULL || !lane_parts_full(p->lane))
 		return false;
-	fio_poll(NULL, 0, 1);
+	op_wait_job(op);
 	return true;
 }
 
@@ -423,7 +423,7 @@ parts_on_rows(void *self, struct op *op, uint8_t **p, uint8_t *end)
 	struct parts *ps = self;
 	int rc = 0;
 
-	if (must_wait(ps))
+	if (must_wait(ps, op))
 		return 0;
 	for (; *p < end && rc == 0; *p += row_len(*p)) {
 		ps->rows++;

@@ -230,9 +230,16 @@ op_job_put(struct op *op, struct op_job *job)
 	work_put(op->work, &job->work);
 }
 
+void
+op_wait_job(struct op *op)
+{
+	op->wait_job = op->njobs > 0;
+}
+
 static int
 job_done(struct op *op, struct op_job *job)
 {
+	op->wait_job = false;
 	if (job->work.rc != 0)
 		return ferr(job->work.rc, "%s", job->work.text);
 	return job->done != NULL ? job->done(job, op) : 0;

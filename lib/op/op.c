@@ -144,6 +144,8 @@ op_close(struct op *op)
 bool
 op_full(const struct op *op)
 {
+	if (op->wait_job)
+		return true;
 	for (unsigned i = 0; i < op->nout; i++) {
 		if (link_out_full(&op->out[i].link))
 			return true;

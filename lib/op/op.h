@@ -225,6 +225,8 @@ struct op_job {
 	int (*done)(struct op_job *job, struct op *op); /* or NULL; may free the job */
 };
 void op_job_put(struct op *op, struct op_job *job);
+/* The helper has as much to do as it may: no more rows until a job is done. */
+void op_wait_job(struct op *op);
 /* All output up to this epoch is published. */
 int op_published(struct op *op, uint64_t epoch);
 

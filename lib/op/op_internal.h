@@ -207,6 +207,7 @@ struct op {
 	struct op_num *nums;
 	struct work *work;     /* the epoch helper; NULL until it is needed */
 	unsigned njobs;	       /* with it */
+	bool wait_job;	       /* the class takes no rows until one is done */
 	struct op_job *undone; /* run here because there is no helper; to be told done */
 	struct op_epochs ep;
 };

@@ -29,6 +29,7 @@ struct text_conf {
 	int64_t parallel; /* -p; 0: not said */
 };
 extern const struct opt text_options[]; /* --param, -p; conf: struct text_conf */
+void text_conf_fini(struct text_conf *c);
 /* Read TEXT or FILE (it is a file when one of that name is there); *file tells.  Parse it, ask its
  * stages, plan it. */
 int text_read(const char *arg, struct buf *text, bool *file);

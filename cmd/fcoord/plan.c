@@ -67,6 +67,7 @@ verb_explain(int argc, char **argv)
 		rc = ferr_sys(FERR_IO, "stdout");
 	job_free(j);
 	buf_fini(&b);
+	text_conf_fini(&o.text);
 	return verb_end("explain", rc);
 }
 
@@ -85,5 +86,6 @@ verb_lint(int argc, char **argv)
 	if (rc == 0)
 		rc = text_plan(&j, argv[1], &c);
 	job_free(j);
+	text_conf_fini(&c);
 	return verb_end("lint", rc);
 }

@@ -513,6 +513,7 @@ verb_run(int argc, char **argv)
 	}
 	job_free(j);
 	buf_fini(&text);
+	text_conf_fini(&o.text);
 	if (rc == 0 && signal != 0)
 		return 128 + signal;
 	if (rc < 0 && signal != 0) {

@@ -40,6 +40,13 @@ const struct opt text_options[] = {
 	OPT_END,
 };
 
+void
+text_conf_fini(struct text_conf *c)
+{
+	while (c->nparams > 0)
+		free((char *)(uintptr_t)c->param[--c->nparams].name);
+}
+
 int
 text_read(const char *arg, struct buf *text, bool *file)
 {

@@ -418,7 +418,13 @@ agent_run(void)
 	while ((c = a.children) != NULL) {
 		fio_reap(c->pid, &status, true);
 		a.children = c->next;
+		if (c->talking)
+			talk_close(&c->talk);
 		free(c);
 	}
+	talk_close(&a.up);
+	free(a.half);
+	free(a.env);
+	ev_fini(&a.ev);
 	return rc == FERR_CLOSED ? 0 : rc;
 }

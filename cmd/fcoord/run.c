@@ -452,6 +452,8 @@ run_planned(struct job *j, struct run_opts *o, const char *arg, bool file, const
 	struct known known = { 0 };
 	int rc;
 
+	if (o->clone && o->from == NULL)
+		return ferr(FERR_USAGE, "--clone goes with --from SAVEPOINT");
 	if (o->where.state == NULL && j->dir != NULL)
 		o->where.state = j->dir;
 	if ((rc = settle(j, o, &c)) == 0 && (rc = job_name(o, j, arg, file, text, &name)) == 0 &&

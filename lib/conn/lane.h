@@ -49,10 +49,10 @@ int lane_new(struct lane **out, struct op *op, const struct dest_conf *conf, enu
 void lane_free(struct lane *l);
 /*
  * In on_restored: opens the destination, gives every open part of the checkpoint to take (which
- * owns it then), and puts the jobs that publish what is pending and compare lengths.  next: the
- * first part number that is not taken.
+ * owns it then), and puts the jobs that publish what is pending and compare lengths.  *next: the
+ * first part number that is not taken; a job that begins anew numbers on above what is there.
  */
-int lane_restored(struct lane *l, struct op *op, uint64_t next,
+int lane_restored(struct lane *l, struct op *op, uint64_t *next,
 		  int (*take)(void *cookie, struct op *op, struct lane_part *p), void *cookie);
 int lane_fd(const struct lane *l); /* of the file or stdout, from then on */
 

@@ -99,7 +99,7 @@ make_dirs(const char *path)
 		*s = '\0';
 		if (fio_stat(copy, &st) == -1) {
 			if (fio_mkdir(copy) == -1)
-				rc = ferr_sys(FERR_USAGE, "cannot make directory %s", copy);
+				rc = ferr_sys(fio_blame(), "cannot make directory %s", copy);
 			else
 				rc = sync_parent(copy);
 		}
@@ -115,7 +115,7 @@ open_dir(struct lane_dest *d)
 	int rc = make_dirs(d->conf.path);
 
 	if (rc == 0 && (d->fd = fio_open(d->conf.path, O_RDONLY | O_DIRECTORY, 0)) == -1)
-		rc = ferr_sys(FERR_USAGE, "cannot open %s", d->conf.path);
+		rc = ferr_sys(fio_blame(), "cannot open %s", d->conf.path);
 	return rc;
 }
 
@@ -130,7 +130,7 @@ open_file(struct lane_dest *d)
 
 	if (path == NULL) {
 		d->fd = fio_open("/proc/self/fd/1", O_RDWR, 0);
-		return d->fd != -1 ? 0 : ferr_sys(FERR_USAGE, "cannot open stdout anew");
+		return d->fd != -1 ? 0 : ferr_sys(fio_blame(), "cannot open stdout anew");
 	}
 	fresh = fio_stat(path, &st) == -1 && errno == ENOENT;
 	if (!fresh && S_ISDIR(st.st_mode))
@@ -142,7 +142,7 @@ open_file(struct lane_dest *d)
 			    "is lost",
 			    path);
 	if ((d->fd = fio_open(path, O_RDWR | (fresh ? O_CREAT : 0), 0666)) == -1)
-		return ferr_sys(FERR_USAGE, "cannot write %s", path);
+		return ferr_sys(fio_blame(), "cannot write %s", path);
 	return fresh ? sync_parent(path) : 0;
 }
 
@@ -155,6 +155,7 @@ dest_open(struct lane_dest **out, const struct dest_conf *conf)
 	if (d == NULL)
 		return ferr(FERR_NOMEM, "out of memory");
 	d->conf = *conf;
+	d->hold = -1;
 	d->fd = conf->kind == DEST_PRINT ? STDOUT_FILENO : -1;
 	if (conf->kind == DEST_DIR)
 		rc = open_dir(d);
@@ -177,6 +178,8 @@ dest_close(struct lane_dest *d)
 		fio_close(d->target[i].fd);
 	if (d->conf.kind != DEST_PRINT && d->fd != -1)
 		fio_close(d->fd);
+	if (d->hold != -1)
+		fio_close(d->hold);
 	names_fini(&d->dirs);
 	names_fini(&d->gone);
 	free(d);
@@ -231,7 +234,7 @@ dest_create(struct lane_dest *d, const struct piece *p)
 	int fd, rc;
 
 	piece_hidden(p, hidden);
-	if ((rc = make_subs(d, p->path)) != 0)
+	if ((rc = dest_check_claim(d)) != 0 || (rc = make_subs(d, p->path)) != 0)
 		return rc;
 	if ((fd = fio_openat(d->fd, hidden, O_WRONLY | O_CREAT | O_EXCL, 0666)) == -1)
 		return ferr_sys(FERR_IO, "cannot make %s%s", dir_of(d), hidden);

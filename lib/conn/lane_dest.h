@@ -44,7 +44,9 @@ void dest_close(struct lane_dest *d);
 int dest_fd(const struct lane_dest *d); /* of the file, the directory, or stdout */
 
 /* DIR/.fjord: take the directory for the job, or see that it is the job's already. */
-int dest_claim(struct lane_dest *d, const uint8_t job[16]);
+int dest_claim(struct lane_dest *d, const uint8_t job[16], bool fresh);
+/* The job begins anew: *next becomes greater than the number of every part that is there. */
+int dest_next_number(struct lane_dest *d, uint64_t *next);
 
 /*
  * At a restart: is the part as long as the checkpoint says?  exact: what was pending is published;

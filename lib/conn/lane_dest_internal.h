@@ -30,7 +30,13 @@ struct lane_dest {
 	uint64_t at;	   /* of its next byte */
 	struct names dirs; /* below the directory, "" itself: to be synced */
 	struct names gone; /* parts that were not there, and whose closing piece has not come */
+	int hold;	   /* .fjord, locked shared; -1 */
+	char claim[34];	   /* what .fjord must say */
+	bool claimed;	   /* ... and was seen to say when the first part was made */
 	uint64_t end;	   /* FILE: of the last piece since dest_done; 0: none */
 };
+
+/* .fjord still says that the directory is ours. */
+int dest_check_claim(struct lane_dest *d);
 
 #endif

@@ -113,9 +113,9 @@ open_atleast(struct lane_file *f)
 	f->fd = STDOUT_FILENO;
 	if (f->conf.path != NULL &&
 	    (f->fd = fio_open(f->conf.path, O_RDWR | O_CREAT | O_APPEND, 0666)) == -1)
-		return ferr_sys(FERR_USAGE, "cannot write %s", f->name);
+		return ferr_sys(fio_blame(), "cannot write %s", f->name);
 	if (fio_fstat(f->fd, &st) == -1)
-		return ferr_sys(FERR_USAGE, "cannot write %s", f->name);
+		return ferr_sys(fio_blame(), "cannot write %s", f->name);
 	if (f->conf.path == NULL || !S_ISREG(st.st_mode) || st.st_size == 0)
 		return part_rows_begin(r, f->conf.format);
 	return lane_file_look(f->fd, f->name, &st, f->conf.format, &r->header);
@@ -190,12 +190,13 @@ file_on_restored(void *self, struct op *op, uint64_t *equal)
 {
 	struct lane_file *f = self;
 	struct stat st = { 0 };
+	uint64_t next = 0;
 	int rc;
 
 	(void)equal;
 	if (f->lane == NULL)
 		return 0;
-	if ((rc = lane_restored(f->lane, op, 0, take, f)) != 0)
+	if ((rc = lane_restored(f->lane, op, &next, take, f)) != 0)
 		return rc;
 	if (f->regular && fio_fstat(lane_fd(f->lane), &st) == -1)
 		return ferr_sys(FERR_IO, "%s", f->name);

@@ -139,7 +139,7 @@ read_claim(struct lane_dest *d, const char *line)
 
 /* The file gets its name when it is whole: another subtask may be looking. */
 static int
-make_claim(struct lane_dest *d, const char *line)
+make_claim(struct lane_dest *d, const char *line, bool over)
 {
 	uint8_t id[8];
 	char tmp[32];
@@ -150,9 +150,10 @@ make_claim(struct lane_dest *d, const char *line)
 	snprintf(tmp, sizeof(tmp), CLAIM_TMP "%02x%02x%02x%02x%02x%02x%02x%02x", id[0], id[1],
 		 id[2], id[3], id[4], id[5], id[6], id[7]);
 	if ((fd = fio_openat(d->fd, tmp, O_WRONLY | O_CREAT | O_EXCL, 0666)) == -1)
-		return ferr_sys(FERR_USAGE, "cannot write %s%s", d->conf.path, tmp);
+		return ferr_sys(fio_blame(), "cannot write %s%s", d->conf.path, tmp);
 	if (fio_write_all(fd, line, CLAIM_LEN) == -1 || fio_fsync(fd) == -1 ||
-	    (fio_rename_noreplace(d->fd, tmp, ".fjord") == -1 && errno != EEXIST))
+	    (over ? fio_rename(d->fd, tmp, ".fjord") == -1
+		  : fio_rename_noreplace(d->fd, tmp, ".fjord") == -1 && errno != EEXIST))
 		rc = ferr_sys(FERR_IO, "%s.fjord", d->conf.path);
 	fio_close(fd);
 	fio_unlinkat(d->fd, tmp); /* is there only if we were not the first */
@@ -161,23 +162,90 @@ make_claim(struct lane_dest *d, const char *line)
 	return rc;
 }
 
-int
-dest_claim(struct lane_dest *d, const uint8_t job[16])
+static int
+is_visible(void *cookie, const char *path, const struct part_name *name)
 {
-	char line[CLAIM_LEN + 1];
+	(void)cookie;
+	(void)path;
+	return !name->hidden;
+}
+
+int
+dest_check_claim(struct lane_dest *d)
+{
+	int rc;
+
+	if (d->claimed)
+		return 0;
+	rc = read_claim(d, d->claim);
+	d->claimed = rc == 1;
+	return rc == 1 ? 0 : rc != 0 ? rc : ferr(FERR_IO, "%s.fjord is gone", d->conf.path);
+}
+
+/* Whoever writes into the directory holds .fjord shared.  False: somebody does. */
+static bool
+abandoned(struct lane_dest *d)
+{
+	int fd = fio_openat(d->fd, ".fjord", O_RDONLY, 0);
+	bool free = fd != -1 && fio_flock(fd, true) == 0;
+
+	if (fd != -1)
+		fio_close(fd);
+	return free;
+}
+
+static int
+hold_claim(struct lane_dest *d)
+{
+	d->hold = fio_openat(d->fd, ".fjord", O_RDONLY, 0);
+	if (d->hold == -1 || fio_flock(d->hold, false) == -1)
+		return ferr_sys(FERR_IO, "cannot hold %s.fjord", d->conf.path);
+	return 0;
+}
+
+/*
+ * A claim that has no parts beside it and that nobody holds is of a job that never came to putting
+ * anything out; a job that has not either may take it over.  Should two do so, the loser finds out
+ * before it makes its first part.
+ */
+int
+dest_claim(struct lane_dest *d, const uint8_t job[16], bool fresh)
+{
+	bool over = false;
 	int rc;
 
 	if (d->conf.kind != DEST_DIR)
 		return 0;
 	for (unsigned i = 0; i < 16; i++)
-		snprintf(line + 2 * i, 3, "%02x", job[i]);
-	memcpy(line + 32, "\n", 2);
-	if ((rc = read_claim(d, line)) != 0)
-		return rc == 1 ? 0 : rc;
-	if ((rc = scan(d, "", is_unknown, d)) != 0 || (rc = make_claim(d, line)) != 0)
+		snprintf(d->claim + 2 * i, 3, "%02x", job[i]);
+	memcpy(d->claim + 32, "\n", 2);
+	if ((rc = read_claim(d, d->claim)) == 1)
+		return hold_claim(d);
+	if (rc == FERR_USAGE && fresh && abandoned(d) && scan(d, "", is_visible, NULL) == 0)
+		over = true;
+	else if (rc != 0)
 		return rc;
-	rc = read_claim(d, line);
-	return rc == 1 ? 0 : rc != 0 ? rc : ferr(FERR_IO, "%s.fjord is gone", d->conf.path);
+	if ((rc = scan(d, "", is_unknown, d)) != 0 || (rc = make_claim(d, d->claim, over)) != 0)
+		return rc;
+	rc = hold_claim(d);
+	return rc != 0 ? rc : dest_check_claim(d);
+}
+
+static int
+note_number(void *cookie, const char *path, const struct part_name *name)
+{
+	uint64_t *next = cookie;
+
+	(void)path;
+	if (!name->hidden && name->number >= *next)
+		*next = name->number + 1;
+	return 0;
+}
+
+int
+dest_next_number(struct lane_dest *d, uint64_t *next)
+{
+	return d->conf.kind == DEST_DIR ? scan(d, "", note_number, next) : 0;
 }
 
 /* ---- leftovers ---- */

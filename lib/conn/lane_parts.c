@@ -98,7 +98,11 @@ take(void *cookie, struct op *op, struct lane_part *p)
 int
 lane_parts_restored(struct lane_parts *l, struct op *op)
 {
-	return lane_restored(l->lane, op, (uint64_t)*l->number, take, l);
+	uint64_t next = (uint64_t)*l->number;
+	int rc = lane_restored(l->lane, op, &next, take, l);
+
+	*l->number = (int64_t)next;
+	return rc;
 }
 
 /* ---- parts ---- */

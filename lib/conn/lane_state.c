@@ -320,20 +320,21 @@ find_part(struct lane *l, const struct lane_part *p)
 }
 
 int
-lane_restored(struct lane *l, struct op *op, uint64_t next,
+lane_restored(struct lane *l, struct op *op, uint64_t *next,
 	      int (*take)(void *cookie, struct op *op, struct lane_part *p), void *cookie)
 {
 	struct lane_part **v = NULL;
 	size_t n = 0;
 	int rc;
 
-	l->next_number = next;
 	if ((rc = load_parts(l, op, &v, &n)) != 0 || (rc = load_pending(l)) != 0)
 		goto out;
 	l->conf.make = n == 0;
 	if ((rc = dest_open(&l->dest, &l->conf)) != 0 ||
-	    (rc = dest_claim(l->dest, l->task->job)) != 0)
+	    (rc = dest_claim(l->dest, l->task->job, l->task->epoch == 0)) != 0 ||
+	    (l->task->epoch == 0 && (rc = dest_next_number(l->dest, next)) != 0))
 		goto out;
+	l->next_number = *next;
 	if ((l->found = calloc(n + 1, sizeof(*l->found))) == NULL) {
 		rc = ferr(FERR_NOMEM, "out of memory");
 		goto out;

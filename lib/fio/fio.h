@@ -19,6 +19,10 @@
 
 #include "base/buf.h"
 
+/* The code for a failed open or mkdir of a name that the user gave: FERR_IO where trying again may
+ * help (disk full, too many files), else FERR_USAGE.  Looks at errno and keeps it. */
+int fio_blame(void);
+
 /* Files and descriptors. */
 int fio_open(const char *path, int flags, mode_t mode);
 int fio_openat(int dirfd, const char *path, int flags, mode_t mode);

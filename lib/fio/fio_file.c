@@ -1,6 +1,7 @@
 /* fio_file: files and directories.  See fio.h. */
 #include "fio/fio_internal.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
 #include <stdio.h>
@@ -274,4 +275,18 @@ int
 fio_seek(int fd, off_t at)
 {
 	return lseek(fd, at, SEEK_SET) == -1 ? -1 : 0;
+}
+
+int
+fio_blame(void)
+{
+	switch (errno) {
+	case ENOSPC:
+	case EDQUOT:
+	case EIO:
+	case EMFILE:
+	case ENFILE:
+	case ENOMEM: return FERR_IO;
+	default: return FERR_USAGE;
+	}
 }

@@ -419,12 +419,10 @@ op_epoch_take(struct op *op, const struct barrier *b)
 		e->last = b->epoch;
 	if (rc == 0)
 		rc = begin_snapshot(op, b);
-	if (rc == 0 && op->cls->source && (b->flags & LAST) != 0) {
-		op->why = (b->flags & BARRIER_STOP) != 0 && (b->flags & BARRIER_DRAIN) == 0
-			      ? END_STOP
-			      : END_DONE;
-		op->ended = true;
-	}
+	/* A source is quiet from here on; its END goes out once the epoch is complete
+	 * (op_task_serve), for until then the epoch may be given up and triggered again. */
+	e->drained = e->drained || (b->flags & BARRIER_DRAIN) != 0;
+	op->why = (b->flags & BARRIER_STOP) != 0 ? END_STOP : END_DONE;
 	return rc;
 }
 

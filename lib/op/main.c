@@ -30,7 +30,7 @@ op_main_begin(struct op_main *m, const struct cmd *cmd, const struct opt_table *
 	}
 	if ((rc = opt_parse(cmd, tables, ntables, &m->argc, m->argv)) != 0)
 		return rc;
-	if (conf->stateful || (fstate != NULL && fstate[0] != '\0'))
+	if (!op_describing() && (conf->stateful || (fstate != NULL && fstate[0] != '\0')))
 		return ferr(FERR_NOTYET, "exactly-once in a plain shell (FSTATE, --state) is not "
 					 "yet there; unset it to run without state");
 	return 0;

@@ -308,7 +308,7 @@ step_source(struct op *op)
 {
 	int rc;
 
-	if (op->ep.at_end)
+	if (op->ep.at_end || op->ep.last != 0 || op->ep.drained)
 		return 0;
 	rc = op->cls->produce(op->self, op);
 	if (rc == OP_MORE)

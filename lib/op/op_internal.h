@@ -144,6 +144,7 @@ struct op_epochs {
 	uint64_t base_bytes, log_bytes; /* of the last base; of deltas since */
 	unsigned writing;		/* jobs with the helper */
 	bool at_end;			/* the source stands at its end */
+	bool drained;			/* watermark MAX went out: no record may follow */
 	uint64_t last;			/* epoch of the FINAL, STOP or DRAIN barrier; 0: not yet */
 	uint64_t complete, published;	/* epochs */
 	bool lanes;			/* says op_published */

@@ -319,6 +319,8 @@ take_cancel(struct op *op, uint64_t epoch)
 	 * for other sources' barriers may have come to our consumers. */
 	if (op->ep.due && op->ep.due_bar.epoch <= epoch)
 		op->ep.due = false;
+	if (op->cls->source && op->ep.last == epoch)
+		op->ep.last = 0; /* not the end after all */
 	if (!op->cls->source)
 		return 0; /* it comes down the edges, behind the barrier */
 	for (unsigned i = 0; i < op->nout && rc == 0; i++) {
@@ -345,6 +347,8 @@ take_message(struct op *op, const struct ctl_msg *m)
 		if (b.bad || epoch <= e->complete)
 			return 0;
 		e->complete = epoch;
+		if (op->cls->source && e->last != 0 && epoch >= e->last)
+			op->ended = true;
 		return e->lanes ? op->cls->on_complete(op->self, op, epoch) : 0;
 	case CTL_STATS: return tell_stats(op);
 	default: return 0;
@@ -401,7 +405,7 @@ op_task_tell_failed(struct op *op, int rc)
 	if (pack_u32(&b, (uint32_t)ferr_status(rc)) == 0 && pack_text(&b, ferr_text()) == 0)
 		(void)!talk_put(&op->ep.talk, CTL_FAILED, CTL_NONE, b.p, b.n);
 	buf_fini(&b);
-	if (echo)
+	if (echo || ferr_status(rc) != 1) /* fcoord ends with the latter, and says it */
 		ferr_clear();
 	return rc;
 }

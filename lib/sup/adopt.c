@@ -58,7 +58,7 @@ forget(const char *dir)
 
 	for (unsigned i = 0; i < 3 && rc == 0; i++)
 		rc = store_each(dir, subs[i], remove_one, (void *)(uintptr_t)dir);
-	return rc == 0 ? store_remove(dir, "job.json") : rc;
+	return rc;
 }
 
 int

@@ -8,9 +8,9 @@
 #include "manifest/known.h"
 
 /*
- * Before anything is made: --fresh removes the store dir if it may go (FERR_USAGE while lanes hold
- * unpublished output, unless rewind); with `from` a store that has checkpoints is refused, unless
- * fresh or rewind.
+ * Before anything is made: --fresh forgets the checkpoints, if they may go; the job keeps its id,
+ * and its new output is numbered on beside the old (FERR_USAGE while lanes hold unpublished output,
+ * unless rewind); with `from` a store that has checkpoints is refused, unless fresh or rewind.
  */
 int adopt_check(const char *dir, bool fresh, const char *from, bool rewind);
 /* Make the savepoint in `from` the first checkpoint of the store dir (made).  clone: with a new job

@@ -445,8 +445,8 @@ ask(const char *dir, const char *request, struct buf *out, struct buf *ok)
 	    (fd = fio_unix_connect((const char *)path.p)) == -1)
 		rc = ferr(FERR_REFUSED, "the job is not running");
 	if (rc == 0 && (rc = buf_printf(&b, "%s\n", request)) == 0 &&
-	    fio_write_all(fd, b.p, b.n) == -1)
-		rc = ferr_sys(FERR_IO, "asking the job");
+	    fio_send(fd, b.p, b.n) != (ssize_t)b.n)
+		rc = ferr(FERR_REFUSED, "the job is not running");
 	b.n = 0;
 	if (rc == 0 && (rc = receive(fd, strcmp(request, "status") != 0, &b)) == 0)
 		rc = judge(&b, out, ok);

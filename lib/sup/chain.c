@@ -496,7 +496,7 @@ chain_savepoint(struct run *r, uint64_t epoch, const char *to, struct buf *path)
 	if (rc == FERR_FENCED && same_savepoint(c.to, &f))
 		rc = 0; /* two have asked, and one epoch serves both */
 	else if (rc == FERR_FENCED)
-		rc = ferr(FERR_USAGE, "%s holds another savepoint already", c.to);
+		rc = ferr(FERR_USAGE, "%s holds a savepoint already", c.to);
 	ckpt_file_fini(&f);
 	buf_fini(&b);
 	return rc;

@@ -2,6 +2,7 @@
 #	BIN BUILD BENCH_N BENCH_RUNS	as told in bench
 #	tools, d, tmp	the measuring programs, the data that is kept, this run's own directory
 # shellcheck shell=bash
+# shellcheck disable=SC2034 # tools is for those who source this
 : "${BIN:=bin}" "${BUILD:=build/obj}" "${BENCH_N:=5000000}" "${BENCH_RUNS:=3}"
 PATH=$(cd "$BIN" && pwd):$PATH
 tools=$(cd "$BUILD/bench" && pwd)
@@ -27,6 +28,9 @@ timed() {
 	read -r user sys <"$tmp/time"
 	add "$1.cpu" "$(calc "$user + $sys")"
 }
+
+# share NAME OTHER: how many percent of OTHER's speed NAME has.
+share() { calc "100 * $(med "$2") / $(med "$1")"; }
 
 # row JOB VALUE UNIT [MIN|MAX TARGET]: one line of the table; without a target for comparison only.
 row() {

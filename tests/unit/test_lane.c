@@ -396,6 +396,8 @@ T(nothing_is_replaced)
 	wipe();
 }
 
+static const uint8_t job_id[16] = { 7 };
+
 T(a_part_is_made_exclusively_with_its_directory)
 {
 	struct piece p = { .maker = 3 };
@@ -403,6 +405,7 @@ T(a_part_is_made_exclusively_with_its_directory)
 
 	fresh();
 	d = open_with(true, false);
+	T_INT(dest_claim(d, job_id, false), 0);
 	strcpy(p.path, "k=v/" PART);
 	T_INT(dest_create(d, &p), 0);
 	T_INT(dest_sync(d), 0);
@@ -543,6 +546,7 @@ T(leftovers_are_hidden_parts_only)
 
 	fresh();
 	d = open_with(false, false);
+	T_INT(dest_claim(d, job_id, false), 0);
 	strcpy(p.path, "k=v/part-1-0.csv");
 	T_INT(dest_create(d, &p), 0);
 	write_file("part-1-0.csv", "");
@@ -566,14 +570,25 @@ T(a_directory_belongs_to_one_job)
 
 	fresh();
 	d = open_with(false, false);
-	T_INT(dest_claim(d, ours), 0);
+	T_INT(dest_claim(d, ours, false), 0);
 	T_STR(text_of(".fjord"), "01020000000000000000000000000000\n");
-	T_INT(dest_claim(d, ours), 0);
+	T_INT(dest_claim(d, ours, false), 0);
 	write_file("part-0-0.csv", "");
-	T_INT(dest_claim(d, ours), 0);
-	T_INT(dest_claim(d, other), FERR_USAGE);
+	T_INT(dest_claim(d, ours, false), 0);
+	T_INT(dest_claim(d, other, false), FERR_USAGE);
+	T_INT(dest_claim(d, other, true), FERR_USAGE);
+	unlink(in_dir("part-0-0.csv"));
+	T_INT(dest_claim(d, other, false), FERR_USAGE);
+	T_INT(dest_claim(d, other, true), FERR_USAGE); /* it is being written to */
+	dest_close(d);
+	d = open_with(false, false);
+	T_INT(dest_claim(d, other, true), 0); /* nothing was put out: it may be taken over */
+	dest_close(d);
+	d = open_with(false, false);
+	T_INT(dest_claim(d, ours, true), 0);
+	write_file("part-0-0.csv", "");
 	unlink(in_dir(".fjord"));
-	T_INT(dest_claim(d, ours), FERR_USAGE); /* parts that nobody knows */
+	T_INT(dest_claim(d, ours, false), FERR_USAGE); /* parts that nobody knows */
 	T_STR(text_of(".fjord"), "-");
 	dest_close(d);
 	wipe();

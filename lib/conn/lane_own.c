@@ -197,7 +197,8 @@ abandoned(struct lane_dest *d)
 static int
 hold_claim(struct lane_dest *d)
 {
-	d->hold = fio_openat(d->fd, ".fjord", O_RDONLY, 0);
+	if (d->hold == -1)
+		d->hold = fio_openat(d->fd, ".fjord", O_RDONLY, 0);
 	if (d->hold == -1 || fio_flock(d->hold, false) == -1)
 		return ferr_sys(FERR_IO, "cannot hold %s.fjord", d->conf.path);
 	return 0;

@@ -100,6 +100,7 @@ check-crash check-chaos: deps-build
 	@scripts/$@
 
 check-model:
+	@scripts/deps test
 	@scripts/check-model
 
 demo: all

@@ -151,11 +151,15 @@ link_out_lease(struct link_out *l, struct buf *b)
 	return true;
 }
 
-/* Keep the lease's first n bytes as a piece that waits: false when there are too many. */
+/*
+ * Keep the lease's first n bytes as a piece that waits: false when there are too many, or so few that
+ * they are written.  What is written does not take pages of the pipe one for one, as what is lent does,
+ * so it must not count in the ring: a page would come round before the pipe has let go of it.
+ */
 static bool
 keep(struct link_out *l, size_t n)
 {
-	if (l->npieces == LINK_PIECES || l->in_pieces + n > LINK_PIECES * LINK_LEND_MAX / 4 ||
+	if (n < LINK_LEND_MIN || l->npieces == LINK_PIECES || l->in_pieces + n > LINK_PIECES * LINK_LEND_MAX / 4 ||
 	    l->q.n > 0)
 		return false;
 	l->piece[(l->first + l->npieces++) % LINK_PIECES] = (struct link_piece){ l->ring_at, n };
@@ -174,7 +178,7 @@ take(struct link_out *l, const uint8_t *p, size_t n, bool ours)
 	ssize_t k;
 
 	while (done < n) {
-		if (ours && n - done >= LINK_LEND_MIN)
+		if (ours) /* the rest of a piece as well, for the same reason */
 			k = fio_pipe_lend(l->fd, p + done, n - done);
 		else if (l->kind == LINK_SOCK)
 			k = fio_send(l->fd, p + done, n - done);

@@ -349,4 +349,5 @@ state_prefetch_entry(struct state_map *m, int64_t ns, uint64_t hash)
 	e = (char *)slot_entry(s->slot[i]);
 	__builtin_prefetch(e);
 	__builtin_prefetch(e + 64);
+	__builtin_prefetch(e + sizeof(struct entry) + m->t.size); /* the key */
 }

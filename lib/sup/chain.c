@@ -425,11 +425,14 @@ chain_store(struct run *r, uint64_t epoch, uint32_t flags)
 		    "another coordinator has completed a checkpoint of this job (%s); this one "
 		    "gives way",
 		    name);
-	if (rc == 0 && ((rc = retain(r)) != 0 || (rc = clean(r)) != 0)) {
-		run_say(r, "old checkpoints cannot be removed: %s", ferr_text());
-		rc = 0;
-	}
 	return rc;
+}
+
+void
+chain_tidy(struct run *r)
+{
+	if (retain(r) != 0 || clean(r) != 0)
+		run_say(r, "old checkpoints cannot be removed: %s", ferr_text());
 }
 
 /* ---- savepoints ---- */

@@ -336,6 +336,7 @@ act(struct run *r, const struct ckpt_act *a)
 	case ACT_COMPLETE:
 		for (unsigned i = 0; i < r->nsubs; i++)
 			(void)!talk_put(&r->talk, CTL_COMPLETE, i, e, sizeof(e));
+		chain_tidy(r);
 		ask_phase(r);
 		return 0;
 	case ACT_ANSWER: ask_answer(r, a->cookie, a->epoch, NULL); return 0;

@@ -89,6 +89,7 @@ int attempt_start(struct run *r);
 void attempt_fini(struct run *r);
 /* chain.c: the manifests of the store */
 int chain_load(struct run *r); /* the newest that can be used, into r->newest; r->place */
+void chain_tidy(struct run *r); /* drop what --keep does not hold; behind the notice (C31) */
 int chain_store(struct run *r, uint64_t epoch, uint32_t flags);
 bool chain_is_published(const char *dir, uint64_t epoch);
 int chain_published(struct run *r, uint64_t epoch); /* all of it, and nothing comes behind */

@@ -341,7 +341,7 @@ take_row(struct win *w, struct op *op, struct expr_ctx *ctx, const uint8_t *row,
  * Make the look-ups of the next rows ready: their slots, then their entries, so that the misses
  * overlap.  Returns where to do it again.
  */
-#define AHEAD 32
+#define AHEAD 16
 
 static uint8_t *
 look_ahead(struct win *w, uint8_t *row, uint8_t *end)

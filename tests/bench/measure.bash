@@ -12,7 +12,7 @@ tmp=$(mktemp -d "$d/run.XXXXXX")
 trap 'rm -rf "$tmp"' EXIT
 short=0
 
-calc() { mawk "BEGIN { printf \"%.3f\", $1 }"; }
+calc() { mawk "BEGIN { printf \"%.3f\", ($1) }"; }
 note() { [ ! -t 2 ] || printf '\r\033[K%s' "$*" >&2; }
 add() { echo "$2" >>"$tmp/$1.sample"; }			# one more value of NAME
 med() { sort -g "$tmp/$1.sample" | sed -n "$((($(wc -l <"$tmp/$1.sample") + 1) / 2))p"; }
@@ -36,7 +36,7 @@ share() { calc "100 * $(med "$2") / $(med "$1")"; }
 row() {
 	local ratio="" verdict=""
 	if [ $# -eq 5 ]; then
-		[ "$4" = MIN ] && ratio=$(calc "$2 / $5") || ratio=$(calc "$5 / $2")
+		[ "$4" = MIN ] && ratio=$(calc "$2 / $5") || ratio=$(calc "$2 > 0 ? $5 / $2 : 99")
 		verdict=ok
 		mawk "BEGIN { exit !($ratio < 1) }" && { verdict=SHORT; short=$((short + 1)); }
 		set -- "$1" "$2" "$3" "$([ "$4" = MIN ] && echo '>=' || echo '<=') $5" "$ratio"

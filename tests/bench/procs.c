@@ -172,7 +172,7 @@ main(int argc, char *argv[])
 			find();
 		for (int i = 0; i < nprocs; i++)
 			if (!procs[i].gone)
-				look(&procs[i], n % PSS_EVERY == 0);
+				look(&procs[i], n % PSS_EVERY == FIND_EVERY);
 		nanosleep(&pause, NULL);
 	}
 	for (int i = 0; i < nprocs; i++)

@@ -83,9 +83,8 @@ sync_parent(const char *path)
 	return rc;
 }
 
-/* Make the directory and those above it; new names are durable. */
-static int
-make_dirs(const char *path)
+int
+dest_make_dirs(const char *path)
 {
 	char *copy = strdup(path), *s;
 	struct stat st;
@@ -112,7 +111,7 @@ make_dirs(const char *path)
 static int
 open_dir(struct lane_dest *d)
 {
-	int rc = make_dirs(d->conf.path);
+	int rc = dest_make_dirs(d->conf.path);
 
 	if (rc == 0 && (d->fd = fio_open(d->conf.path, O_RDONLY | O_DIRECTORY, 0)) == -1)
 		rc = ferr_sys(fio_blame(), "cannot open %s", d->conf.path);

@@ -37,6 +37,9 @@ struct dest_conf {
 	bool rewind;	  /* what is ahead of the checkpoint is cut back, not refused */
 };
 
+/* Make the directory (its path ends with '/') and those above it; new names are durable. */
+int dest_make_dirs(const char *path);
+
 struct lane_dest;
 /* What is made is durable. */
 int dest_open(struct lane_dest **out, const struct dest_conf *conf);

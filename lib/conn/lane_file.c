@@ -104,11 +104,29 @@ file_signature(void *self)
 
 /* ---- at-least-once ---- */
 
+/* Cut the file back to its last line end. */
 static int
-open_atleast(struct lane_file *f)
+cut_torn(struct lane_file *f, struct stat *st)
+{
+	off_t at = st->st_size;
+	uint8_t c = 0;
+
+	while (at > 0 && fio_pread(f->fd, &c, 1, at - 1) == 1 && c != '\n')
+		at--;
+	if (at == st->st_size)
+		return 0;
+	if (fio_ftruncate(f->fd, at) == -1)
+		return ferr_sys(FERR_IO, "cannot cut back %s", f->name);
+	st->st_size = at;
+	return 0;
+}
+
+static int
+open_atleast(struct lane_file *f, bool again)
 {
 	struct part_rows *r = &f->part->rows;
 	struct stat st;
+	int rc;
 
 	f->fd = STDOUT_FILENO;
 	if (f->conf.path != NULL &&
@@ -116,6 +134,9 @@ open_atleast(struct lane_file *f)
 		return ferr_sys(fio_blame(), "cannot write %s", f->name);
 	if (fio_fstat(f->fd, &st) == -1)
 		return ferr_sys(fio_blame(), "cannot write %s", f->name);
+	/* What a killed attempt of ours has torn comes again whole. */
+	if (again && S_ISREG(st.st_mode) && (rc = cut_torn(f, &st)) != 0)
+		return rc;
 	if (f->conf.path == NULL || !S_ISREG(st.st_mode) || st.st_size == 0)
 		return part_rows_begin(r, f->conf.format);
 	return lane_file_look(f->fd, f->name, &st, f->conf.format, &r->header);
@@ -152,7 +173,8 @@ file_start(void *self, struct op *op)
 	if ((f->part = calloc(1, sizeof(*f->part))) == NULL)
 		return ferr(FERR_NOMEM, "out of memory");
 	f->part->rows.kind = f->conf.format;
-	return open_atleast(f);
+	return open_atleast(f, f->conf.format != FMT_FRAMES && op_task(op) != NULL &&
+				   op_task(op)->attempt > 1);
 }
 
 static int

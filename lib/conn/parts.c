@@ -10,6 +10,7 @@
 #include "conn/lane_parts.h"
 #include "conn/lane_rows.h"
 #include "coord/task.h"
+#include "conn/lane_dest.h"
 #include "expr/expr.h"
 #include "fio/fio.h"
 
@@ -110,27 +111,6 @@ parts_free(struct parts *p)
 	free(p);
 }
 
-/* Make the directory and those above it. */
-static int
-make_dirs(const char *path)
-{
-	char *copy = strdup(path), *s;
-	int rc = 0;
-
-	if (copy == NULL)
-		return ferr(FERR_NOMEM, "out of memory");
-	for (s = copy + 1; *s != '\0' && rc == 0; s++) {
-		if (*s != '/')
-			continue;
-		*s = '\0';
-		if (fio_mkdir(copy) == -1)
-			rc = ferr_sys(FERR_USAGE, "cannot make directory %s", copy);
-		*s = '/';
-	}
-	free(copy);
-	return rc;
-}
-
 static int
 parts_start(void *self, struct op *op)
 {
@@ -144,7 +124,7 @@ parts_start(void *self, struct op *op)
 		return lane_parts_new(&p->lane, op, &p->conf);
 	if (task != NULL)
 		p->subtask = task->subtask;
-	if ((rc = make_dirs(p->conf.dir)) != 0)
+	if ((rc = dest_make_dirs(p->conf.dir)) != 0)
 		return rc;
 	if ((rc = buf_printf(&job, "%s.fjord", p->conf.dir)) == 0 && buf_cstr(&job) != NULL &&
 	    fio_stat((const char *)job.p, &st) == 0)
@@ -188,7 +168,7 @@ open_dir(struct parts *p, struct part *t)
 	int rc;
 
 	if ((rc = buf_printf(&path, "%s%s", p->conf.dir, t->sub)) == 0 && buf_cstr(&path) != NULL &&
-	    (rc = make_dirs((const char *)path.p)) == 0 &&
+	    (rc = dest_make_dirs((const char *)path.p)) == 0 &&
 	    (t->dirfd = fio_open((const char *)path.p, O_RDONLY | O_DIRECTORY, 0)) == -1)
 		rc = ferr_sys(FERR_IO, "cannot open %s", (const char *)path.p);
 	buf_fini(&path);

@@ -12,6 +12,7 @@
 
 #include "fio/fio.h"
 #include "op/op_internal.h"
+#include "store/store.h"
 
 #define SLICE (64u << 10)    /* bytes of records copied between two batches */
 #define WRITE (256u << 10)   /* ... given to the helper at once */
@@ -323,6 +324,21 @@ note(struct op *op)
 	return rc;
 }
 
+/* Leave a dead log.  One of which nothing was ever acked is needed by nobody. */
+static void
+drop_log(struct op *op)
+{
+	struct op_epochs *e = &op->ep;
+	bool acked = e->log == NULL;
+
+	for (unsigned i = 0; i < e->files.n && !acked; i++)
+		acked = strcmp(e->files.v[i].name, log_name(e->log)) == 0;
+	if (!acked && store_remove(e->task.store, log_name(e->log)) != 0)
+		op_note(op, "%s", ferr_text());
+	log_close(e->log);
+	e->log = NULL;
+}
+
 static int
 begin_snapshot(struct op *op, const struct barrier *b)
 {
@@ -342,8 +358,7 @@ begin_snapshot(struct op *op, const struct barrier *b)
 			if ((rc = op_epoch_jobs(op)) != 0)
 				return rc;
 		}
-		log_close(e->log);
-		e->log = NULL;
+		drop_log(op);
 		e->log_dead = false;
 	}
 	if ((rc = note(op)) != 0)

@@ -35,7 +35,7 @@ unpublished(const char *dir, bool *yes)
 		for (unsigned k = 0; k < f.stage[i].parallel; k++)
 			*yes = *yes || (f.stage[i].sub[k].pending.n > 0 &&
 					f.stage[i].sub[k].published < f.epoch &&
-					!chain_is_published(dir, f.epoch));
+					!chain_is_published(dir, &f));
 	}
 	free(v);
 	ckpt_file_fini(&f);

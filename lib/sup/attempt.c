@@ -330,7 +330,7 @@ attempt_start(struct run *r)
 	int rc;
 
 	attempt_fini(r);
-	r->failed = false;
+	r->failed = r->cleaned = false;
 	if ((rc = chain_load(r)) != 0 || (rc = check_stages(r)) != 0 ||
 	    (rc = keep_groups(r)) != 0 || (rc = store_attempt_new(r->conf.dir, &r->attempt)) != 0 ||
 	    (rc = make_subs(r)) != 0 || (!r->talking && (rc = start_agent(r)) != 0))

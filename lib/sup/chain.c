@@ -100,15 +100,18 @@ settle(struct ckpt_file *f)
 }
 
 /*
- * DIR/published: the last epoch of a run that ended well.  It is only a hint that spares publishing
- * it again (what is printed would be seen twice); the checkpoint is right without it.
+ * DIR/published: epoch and attempt of a run that ended well.  It is only a hint that spares
+ * publishing it again (what is printed would be seen twice); the checkpoint is right without it.
+ * Epochs begin anew after --fresh and --from, attempts never do.
  */
 bool
-chain_is_published(const char *dir, uint64_t epoch)
+chain_is_published(const char *dir, const struct ckpt_file *f)
 {
 	struct buf b = BUF_INIT;
+	uint64_t epoch, attempt;
 	bool yes = store_read(dir, "published", 64, &b) == 0 && buf_cstr(&b) != NULL &&
-		   strtoull((const char *)b.p, NULL, 10) == epoch;
+		   sscanf((const char *)b.p, "%" SCNu64 " %" SCNu64, &epoch, &attempt) == 2 &&
+		   epoch == f->epoch && attempt == f->attempt;
 
 	buf_fini(&b);
 	return yes;
@@ -117,8 +120,8 @@ chain_is_published(const char *dir, uint64_t epoch)
 int
 chain_published(struct run *r, uint64_t epoch)
 {
-	char text[32];
-	int n = snprintf(text, sizeof(text), "%" PRIu64 "\n", epoch);
+	char text[64];
+	int n = snprintf(text, sizeof(text), "%" PRIu64 " %" PRIu64 "\n", epoch, r->attempt);
 
 	if (store_replace(r->conf.dir, "published", text, (size_t)n) != 0)
 		run_say(r, "%s", ferr_text());
@@ -177,7 +180,7 @@ chain_load(struct run *r)
 			found = true; /* store_chain has synced it */
 			if (r->place == 0)
 				r->place = f.place;
-			if (rc == 0 && chain_is_published(r->conf.dir, f.epoch))
+			if (rc == 0 && chain_is_published(r->conf.dir, &f))
 				settle(&f);
 			r->newest = f;
 			continue;

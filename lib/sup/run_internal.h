@@ -88,10 +88,10 @@ int run_fail(struct run *r, int status, const char *fmt, ...) __attribute__((for
 int attempt_start(struct run *r);
 void attempt_fini(struct run *r);
 /* chain.c: the manifests of the store */
-int chain_load(struct run *r); /* the newest that can be used, into r->newest; r->place */
+int chain_load(struct run *r);	/* the newest that can be used, into r->newest; r->place */
 void chain_tidy(struct run *r); /* drop what --keep does not hold; behind the notice (C31) */
 int chain_store(struct run *r, uint64_t epoch, uint32_t flags);
-bool chain_is_published(const char *dir, uint64_t epoch);
+bool chain_is_published(const char *dir, const struct ckpt_file *f);
 int chain_published(struct run *r, uint64_t epoch); /* all of it, and nothing comes behind */
 int chain_savepoint(struct run *r, uint64_t epoch, const char *to, struct buf *path);
 void chain_fini(struct run *r);

@@ -445,6 +445,7 @@ run_planned(struct job *j, struct run_opts *o, const char *arg, bool file, const
 	struct run_conf c = { .job = j,
 			      .parallel = o->text.parallel,
 			      .exactly = true,
+			      .atleast = text_at_least_once(j),
 			      .out = -1,
 			      .accept_rewind = o->accept_rewind };
 	struct speaker s = { .o = o, .log = -1, .attached = true, .started = -1 };
@@ -466,7 +467,7 @@ run_planned(struct job *j, struct run_opts *o, const char *arg, bool file, const
 	}
 	memcpy(c.id, known.id, sizeof(c.id));
 	if (rc == 0 && o->text.parallel == 0)
-		rc = rescaled_apply(c.dir, j);
+		rc = rescaled_apply(c.dir, j, c.atleast);
 	if (rc == 0) {
 		note_guarantees(j, o);
 		if (o->detached) {

@@ -297,7 +297,7 @@ refuse_long(const struct lane_dest *d, const char *path, uint64_t has, uint64_t 
 
 /* What is published ends there, and nobody has written behind it. */
 static int
-check_end(struct lane_dest *d, int fd, const char *path, uint64_t length)
+check_end(struct lane_dest *d, int fd, const char *path, uint64_t length, bool rewind)
 {
 	struct stat st;
 
@@ -305,7 +305,7 @@ check_end(struct lane_dest *d, int fd, const char *path, uint64_t length)
 		return ferr_sys(FERR_IO, "%s%s", dir_of(d), path);
 	if ((uint64_t)st.st_size <= length)
 		return 0;
-	if (!d->conf.rewind)
+	if (!rewind)
 		return refuse_long(d, path, (uint64_t)st.st_size, length);
 	if (fio_ftruncate(fd, (off_t)length) == -1 || fio_fdatasync(fd) == -1)
 		return ferr_sys(FERR_IO, "cannot cut back %s%s", dir_of(d), path);
@@ -336,7 +336,7 @@ show(struct lane_dest *d, const struct piece *p)
 static int
 finish(struct lane_dest *d, struct target *t)
 {
-	int rc = check_end(d, t->fd, t->part.path, t->end);
+	int rc = check_end(d, t->fd, t->part.path, t->end, false);
 
 	if (rc == 0 && t->written && fio_fdatasync(t->fd) == -1)
 		rc = ferr_sys(FERR_IO, "cannot sync %s%s", dir_of(d), t->part.path);
@@ -452,7 +452,7 @@ dest_done(struct lane_dest *d)
 	while (rc == 0 && d->n > 0)
 		rc = finish(d, &d->target[0]);
 	if (rc == 0 && d->end > 0 && d->conf.kind == DEST_FILE &&
-	    (rc = check_end(d, d->fd, "", d->end)) == 0 && fio_fdatasync(d->fd) == -1)
+	    (rc = check_end(d, d->fd, "", d->end, false)) == 0 && fio_fdatasync(d->fd) == -1)
 		rc = ferr_sys(FERR_IO, "cannot sync %s", dir_of(d));
 	/* Others may write to stdout behind us: they share its place, which pwrite has not moved.
 	 */
@@ -461,7 +461,7 @@ dest_done(struct lane_dest *d)
 	d->end = 0;
 	if (rc == 0 && d->conf.kind == DEST_DIR)
 		rc = dest_sync(d);
-	if (rc == 0 && d->gone.n > 0 && !d->conf.rewind)
+	if (rc == 0 && d->gone.n > 0)
 		rc = ferr(FERR_CORRUPT,
 			  "%s%s is gone, and it is still being written: output is lost; a part may "
 			  "be moved away when it is whole",
@@ -494,7 +494,7 @@ dest_check(struct lane_dest *d, const struct piece *part, uint64_t length, bool 
 	else if (exact && (uint64_t)st.st_size < length)
 		rc = refuse_short(d, part->path, (uint64_t)st.st_size, length);
 	else
-		rc = check_end(d, fd, part->path, length);
+		rc = check_end(d, fd, part->path, length, d->conf.rewind);
 	if (fd != d->fd)
 		fio_close(fd);
 	return rc;

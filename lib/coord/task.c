@@ -47,7 +47,8 @@ task_encode(const struct op_task *t, const struct task_wires *w, struct buf *out
 	    (rc = pack_u32(out, flags)) != 0 || (rc = pack_text(out, t->stage)) != 0 ||
 	    (rc = pack_text(out, t->store)) != 0 || (rc = pack_text(out, t->local)) != 0 ||
 	    (rc = put_snaps(out, t)) != 0 || (rc = put_fds(out, w->in, w->nin)) != 0 ||
-	    (rc = put_fds(out, w->out, w->nout)) != 0 || (rc = pack_u32(out, w->nside)) != 0)
+	    (rc = put_fds(out, w->out, w->nout)) != 0 ||
+	    (rc = put_fds(out, w->edge, w->nout)) != 0 || (rc = pack_u32(out, w->nside)) != 0)
 		return rc;
 	for (unsigned i = 0; i < w->nside && rc == 0; i++) {
 		if ((rc = pack_text(out, w->side[i].path)) == 0)
@@ -92,6 +93,7 @@ task_decode(struct op_task *t, struct task_wires *w, const uint8_t *p, size_t n)
 {
 	struct ctl_body b = { p, n, false };
 	const uint8_t *job;
+	unsigned edges = 0;
 	uint32_t flags, sides;
 	size_t len;
 	int rc;
@@ -117,7 +119,8 @@ task_decode(struct op_task *t, struct task_wires *w, const uint8_t *p, size_t n)
 	t->store = ctl_text(&b);
 	t->local = ctl_text(&b);
 	if ((rc = get_snaps(&b, t)) != 0 || (rc = get_fds(&b, &w->in, &w->nin)) != 0 ||
-	    (rc = get_fds(&b, &w->out, &w->nout)) != 0)
+	    (rc = get_fds(&b, &w->out, &w->nout)) != 0 ||
+	    (rc = get_fds(&b, &w->edge, &edges)) != 0)
 		return rc;
 	if ((sides = ctl_u32(&b)) > WIRES_MAX ||
 	    (w->side = calloc(sides + 1, sizeof(*w->side))) == NULL)
@@ -126,7 +129,7 @@ task_decode(struct op_task *t, struct task_wires *w, const uint8_t *p, size_t n)
 		w->side[w->nside].path = ctl_text(&b);
 		w->side[w->nside].fd = (int)ctl_u32(&b);
 	}
-	return b.bad || t->groups == 0 ? ferr(FERR_CORRUPT, "a start message is damaged") : 0;
+	return b.bad || t->groups == 0 || edges != w->nout ? ferr(FERR_CORRUPT, "a start message is damaged") : 0;
 }
 
 void
@@ -142,6 +145,7 @@ task_fini(struct op_task *t, struct task_wires *w)
 	free(t->local);
 	free(w->in);
 	free(w->out);
+	free(w->edge);
 	free(w->side);
 	*t = (struct op_task){ 0 };
 	*w = (struct task_wires){ 0 };

@@ -48,6 +48,7 @@ struct task_side {
 
 struct task_wires {
 	int *in, *out;
+	int *edge; /* of each output: which edge it belongs to */
 	unsigned nin, nout;
 	struct task_side *side;
 	unsigned nside;

@@ -7,6 +7,7 @@
 #include "fio/proc.h"
 
 #define READ_SIZE (64u << 10)
+#define TRIM (1u << 20)
 
 int
 talk_open(struct talk *t, int in, int out)
@@ -61,6 +62,17 @@ talk_next(struct talk *t, struct ctl_msg *m)
 	return 1;
 }
 
+/* What has left need not be kept until all has. */
+static int
+trim(struct talk *t)
+{
+	if (t->sent > TRIM) {
+		buf_shift(&t->due, t->sent);
+		t->sent = 0;
+	}
+	return 0;
+}
+
 int
 talk_push(struct talk *t)
 {
@@ -69,7 +81,7 @@ talk_push(struct talk *t)
 	while (t->sent < t->due.n) {
 		if ((k = fio_write(t->out, t->due.p + t->sent, t->due.n - t->sent)) == -1) {
 			if (errno == EAGAIN)
-				return 0;
+				return trim(t);
 			return errno == EPIPE || errno == ECONNRESET ? FERR_CLOSED
 								     : ferr_sys(FERR_IO, "control");
 		}

@@ -74,15 +74,21 @@ static int
 add_side_sink(struct job *j, unsigned from, const char *path, unsigned *out)
 {
 	struct job_stage *s;
-	char name[64];
+	char name[64], *word;
 	int rc;
 
+	/* A path that looks like an option must not become one. */
+	if (asprintf(&word, "%s%s", path[0] == '-' ? "./" : "", path) < 0)
+		return no_memory();
 	snprintf(name, sizeof(name), "%.50s-%s", j->stage[from].name,
 		 is_late(&j->stage[from], path) ? "late" : "bad");
 	if ((rc = job_add_stage(j, out)) != 0 || (rc = job_add_word(j, *out, "fsink", 5)) != 0 ||
-	    (rc = job_add_word(j, *out, path, strlen(path))) != 0 ||
-	    (rc = job_name_stage(j, *out, name)) != 0)
+	    (rc = job_add_word(j, *out, word, strlen(word))) != 0 ||
+	    (rc = job_name_stage(j, *out, name)) != 0) {
+		free(word);
 		return rc;
+	}
+	free(word);
 	s = &j->stage[*out];
 	s->implicit = true;
 	s->facts.known = s->facts.sink = s->facts.lanes = true;

@@ -58,19 +58,17 @@ op_set_schema(struct op *op, const struct schema *s)
 	return 0;
 }
 
-/* Which output a row with that hash goes to: by key group (C35), else in turn. */
+/* Which output of an edge a row goes to: by key group (C35), else in turn. */
 static struct out *
-route(struct op *op, uint64_t hash, bool keyed)
+route(struct op *op, struct out_edge *e, const uint8_t *row)
 {
 	uint32_t groups = op->out_schema.groups;
 
-	if (op->nout == 1)
-		return op->out;
-	if (keyed && groups != 0)
-		return &op->out[(uint64_t)key_group(hash, groups) * op->nout / groups];
-	if (++op->next_out >= op->nout)
-		op->next_out = 0;
-	return &op->out[op->next_out];
+	if ((row[7] & ROW_KEYED) != 0 && groups != 0)
+		return &op->out[e->first + (uint64_t)key_group(row_hash(row), groups) * e->n / groups];
+	if (++e->next >= e->n)
+		e->next = 0;
+	return &op->out[e->first + e->next];
 }
 
 struct buf *
@@ -90,30 +88,25 @@ op_rows_done(struct op *op, size_t at, unsigned rows)
 	return op_forward(op, op->row.p + at, op->row.p + op->row.n);
 }
 
+/* Every edge gets every row. */
 int
 op_forward(struct op *op, const uint8_t *p, const uint8_t *end)
 {
 	unsigned rows = 0;
-	int rc;
+	int rc = 0;
 
-	if (op->nout == 1) {
-		for (const uint8_t *r = p; r < end; r += row_len(r))
-			rows++;
-		return out_rows(&op->out[0], p, end, rows, op->now);
-	}
-	for (unsigned i = 0; i < op->nout && op->broadcast; i++) {
-		for (const uint8_t *r = p; r < end; r += row_len(r))
-			rows += i == 0;
-		if ((rc = out_rows(&op->out[i], p, end, rows, op->now)) != 0)
-			return rc;
-	}
-	for (const uint8_t *r = p; r < end && !op->broadcast; r += row_len(r)) {
-		struct out *o = route(op, row_hash(r), (r[7] & ROW_KEYED) != 0);
+	for (const uint8_t *r = p; r < end; r += row_len(r))
+		rows++;
+	for (unsigned i = 0; i < op->nedges && rc == 0; i++) {
+		struct out_edge *e = &op->edge[i];
 
-		if ((rc = out_rows(o, r, r + row_len(r), 1, op->now)) != 0)
-			return rc;
+		for (unsigned k = 0; k < e->n && (e->n == 1 || op->broadcast) && rc == 0; k++)
+			rc = out_rows(&op->out[e->first + k], p, end, rows, op->now);
+		for (const uint8_t *r = p; r < end && e->n > 1 && !op->broadcast && rc == 0;
+		     r += row_len(r))
+			rc = out_rows(route(op, e, r), r, r + row_len(r), 1, op->now);
 	}
-	return 0;
+	return rc;
 }
 
 int

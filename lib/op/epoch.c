@@ -69,7 +69,9 @@ write_delta(struct delta_job *d)
 	if (d->records.n == 0 && !d->base &&
 	    (e->log == NULL || log_end(e->log) == log_sealed(e->log)))
 		return 0;
-	if (e->log == NULL || (d->base && log_end(e->log) > LOG_MAX))
+	/* A new file only where a part begins: its pieces stand in one file. */
+	if (e->log == NULL || (d->base && log_end(e->log) > LOG_MAX &&
+			       log_end(e->log) == log_sealed(e->log)))
 		rc = open_log(d->op);
 	if (rc == 0 && d->base)
 		e->snap.start = log_sealed(e->log);
@@ -220,11 +222,19 @@ hand_over(struct op *op, bool last)
 void
 op_job_put(struct op *op, struct op_job *job)
 {
-	if (op->work == NULL && work_new(&op->work) != 0) {
+	struct op_job **at = &op->undone;
+
+	if (op->work == NULL && !op->no_work)
+		op->no_work = work_new(&op->work) != 0;
+	if (op->no_work) {
 		/* No thread to be had: it is done here and now, slower but right. */
 		job->work.rc = job->work.run(&job->work);
-		job->work.next = (struct work_job *)op->undone;
-		op->undone = job;
+		if (job->work.rc != 0)
+			snprintf(job->work.text, sizeof(job->work.text), "%s", ferr_text());
+		job->work.next = NULL;
+		while (*at != NULL)
+			at = (struct op_job **)(void *)&(*at)->work.next;
+		*at = job;
 		return;
 	}
 	op->njobs++;
@@ -407,8 +417,8 @@ to_all(struct op *op, enum frame_kind kind, const void *p, size_t n)
 	return rc;
 }
 
-static int
-forward_cancel(struct op *op, uint64_t epoch)
+int
+op_epoch_forward_cancel(struct op *op, uint64_t epoch)
 {
 	uint8_t p[8];
 
@@ -423,8 +433,13 @@ op_epoch_take(struct op *op, const struct barrier *b)
 	uint8_t p[BARRIER_BYTES];
 	int rc = 0;
 
-	if (op->cls->source && (b->flags & BARRIER_DRAIN) != 0)
-		rc = op_emit_watermark(op, WM_MAX);
+	if (op->cls->source && (b->flags & BARRIER_DRAIN) != 0) {
+		/* An idle channel's marks do not count. */
+		if (op->wm.out_idle)
+			rc = op_emit_idle(op, false);
+		if (rc == 0)
+			rc = op_emit_watermark(op, WM_MAX);
+	}
 	if (rc == 0 && op->cls->on_barrier != NULL)
 		rc = op->cls->on_barrier(op->self, op, b);
 	barrier_encode(b, p);
@@ -447,9 +462,9 @@ act(struct op *op, struct align_out o)
 	int rc = 0;
 
 	if (o.aborted != 0 && (rc = decline(op, o.aborted, "a newer barrier came first")) == 0)
-		rc = forward_cancel(op, o.aborted);
+		rc = op_epoch_forward_cancel(op, o.aborted);
 	if (rc == 0 && o.cancelled != 0)
-		rc = forward_cancel(op, o.cancelled);
+		rc = op_epoch_forward_cancel(op, o.cancelled);
 	if (rc == 0 && o.complete) {
 		rc = op_epoch_take(op, &op->ep.align.bar);
 		align_done(&op->ep.align);

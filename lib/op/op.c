@@ -10,9 +10,9 @@
 #include "fio/fio.h"
 
 static const int stdin_fd = STDIN_FILENO, stdout_fd = STDOUT_FILENO;
-const struct op_wires OP_STDIO = { &stdin_fd, 1, &stdout_fd, 1 };
-const struct op_wires OP_STDOUT = { NULL, 0, &stdout_fd, 1 };
-const struct op_wires OP_STDIN = { &stdin_fd, 1, NULL, 0 };
+const struct op_wires OP_STDIO = { &stdin_fd, 1, &stdout_fd, 1, NULL };
+const struct op_wires OP_STDOUT = { NULL, 0, &stdout_fd, 1, NULL };
+const struct op_wires OP_STDIN = { &stdin_fd, 1, NULL, 0, NULL };
 
 /* ---- opening and closing ---- */
 
@@ -24,8 +24,14 @@ open_outputs(struct op *op, const struct op_wires *w)
 				      .has = op->conf.has_header };
 	int rc;
 
-	if ((op->out = calloc(w->nout + 1, sizeof(*op->out))) == NULL)
+	if ((op->out = calloc(w->nout + 1, sizeof(*op->out))) == NULL ||
+	    (op->edge = calloc(w->nout + 1, sizeof(*op->edge))) == NULL)
 		return ferr(FERR_NOMEM, "out of memory");
+	for (unsigned i = 0; i < w->nout; i++) {
+		if (i == 0 || (w->edge != NULL && w->edge[i] != w->edge[i - 1]))
+			op->edge[op->nedges++].first = i;
+		op->edge[op->nedges - 1].n++;
+	}
 	for (; op->nout < w->nout; op->nout++) {
 		int fd = w->out[op->nout];
 
@@ -88,7 +94,7 @@ op_open(struct op **out, const struct op_conf *conf, const struct op_class *cls,
 			goto fail;
 		}
 		task_wires = (struct op_wires){ op->ep.wires.in, op->ep.wires.nin, op->ep.wires.out,
-						op->ep.wires.nout };
+						op->ep.wires.nout, op->ep.wires.edge };
 		w = &task_wires;
 	}
 	if ((rc = open_outputs(op, w)) != 0 || (rc = open_inputs(op, w)) != 0)
@@ -127,6 +133,7 @@ op_close(struct op *op)
 	op_task_end(op);
 	free(op->in);
 	free(op->out);
+	free(op->edge);
 	free(op->wm_chans);
 	free(op->wait_fds);
 	buf_fini(&op->row);

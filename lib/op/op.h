@@ -112,14 +112,16 @@ struct op_class {
 enum { OP_MORE = 1, OP_WAIT = 2, OP_END = 3 };
 
 /*
- * Open with inputs fds[0..nin) (none for a source) and main outputs outs[0..nout).  With several
- * outputs keyed rows go by key group, others in turn, marks to all.  Descriptors are taken over.
+ * Open with inputs fds[0..nin) (none for a source) and main outputs outs[0..nout).  Outputs of one edge
+ * share its rows, keyed ones by key group, others in turn; every edge gets every row, every output
+ * every mark.  Descriptors are taken over.
  */
 struct op_wires {
 	const int *in;
 	unsigned nin;
 	const int *out;
 	unsigned nout;
+	const int *edge; /* of each output; NULL: all belong to one */
 };
 extern const struct op_wires OP_STDIO, OP_STDOUT, OP_STDIN; /* a filter, a source, a sink */
 

@@ -38,6 +38,11 @@ struct out {
 	int64_t pushed;		     /* when what is queued was last pushed because of its age */
 };
 
+/* An edge: the outputs to the subtasks of one consumer. */
+struct out_edge {
+	unsigned first, n, next;
+};
+
 int out_open(struct out *o, int fd, const struct schema *schema, const struct fmt_write_conf *fmt);
 void out_close(struct out *o);
 int out_hello(struct out *o, const struct hello *h);
@@ -117,7 +122,6 @@ struct op_num {
 struct op_snap {
 	bool active;
 	bool copying; /* the state has more to give */
-	bool sealing; /* everything is with the helper; its end is the ack */
 	bool failed;  /* declined: what was copied is not durable */
 	struct barrier bar;
 	struct snap out; /* what goes into the ack, apart from the state's files */
@@ -160,6 +164,7 @@ int op_task_tell_failed(struct op *op, int rc);
 
 /* epoch.c */
 int op_epoch_barrier(struct op *op, struct chan *c, const struct barrier *b);
+int op_epoch_forward_cancel(struct op *op, uint64_t epoch);
 int op_epoch_cancel(struct op *op, struct chan *c, uint64_t epoch);
 int op_epoch_end(struct op *op, struct chan *c);
 int op_epoch_take(struct op *op, const struct barrier *b); /* snapshot and forward */
@@ -183,7 +188,9 @@ struct op {
 	struct chan *in;
 	unsigned nin, turn;
 	struct out *out;
-	unsigned nout, next_out;
+	unsigned nout;
+	struct out_edge *edge; /* outputs of one edge stand side by side */
+	unsigned nedges;
 	struct op_side *sides, *bad_side;
 	struct hello hello;
 	bool greeted;		  /* our HELLO has gone */
@@ -209,6 +216,7 @@ struct op {
 	struct work *work;     /* the epoch helper; NULL until it is needed */
 	unsigned njobs;	       /* with it */
 	bool wait_job;	       /* the class takes no rows until one is done */
+	bool no_work; /* there is no thread for one */
 	struct op_job *undone; /* run here because there is no helper; to be told done */
 	struct op_epochs ep;
 };

@@ -313,8 +313,6 @@ tell_stats(struct op *op)
 static int
 take_cancel(struct op *op, uint64_t epoch)
 {
-	int rc = 0;
-
 	/* A barrier that was not sent yet is not sent any more; the CANCEL goes down all the same,
 	 * for other sources' barriers may have come to our consumers. */
 	if (op->ep.due && op->ep.due_bar.epoch <= epoch)
@@ -323,13 +321,7 @@ take_cancel(struct op *op, uint64_t epoch)
 		op->ep.last = 0; /* not the end after all */
 	if (!op->cls->source)
 		return 0; /* it comes down the edges, behind the barrier */
-	for (unsigned i = 0; i < op->nout && rc == 0; i++) {
-		uint8_t p[8];
-
-		le64put(p, epoch);
-		rc = out_control(&op->out[i], FRAME_CANCEL, p, sizeof(p));
-	}
-	return rc;
+	return op_epoch_forward_cancel(op, epoch);
 }
 
 static int

@@ -58,6 +58,8 @@ forget(const char *dir)
 
 	for (unsigned i = 0; i < 3 && rc == 0; i++)
 		rc = store_each(dir, subs[i], remove_one, (void *)(uintptr_t)dir);
+	if (rc == 0 && (rc = store_remove(dir, "published")) == 0)
+		rc = store_remove(dir, "rescaled");
 	return rc;
 }
 

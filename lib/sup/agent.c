@@ -14,6 +14,7 @@
 #include "link/talk.h"
 
 #define WORDS_MAX 65536u
+#define STDERR_QUEUE (1u << 20)
 
 struct child {
 	uint32_t sub;
@@ -299,6 +300,13 @@ from_child(struct agent *a, struct child *c)
 	return 0;
 }
 
+/* So much waits for fcoord that nobody's stderr is read any more until it has gone. */
+static bool
+noisy(const struct agent *a)
+{
+	return a->up.due.n - a->up.sent > STDERR_QUEUE;
+}
+
 static int
 from_stderr(struct agent *a, struct child *c)
 {
@@ -306,7 +314,7 @@ from_stderr(struct agent *a, struct child *c)
 	ssize_t k;
 	int rc;
 
-	while (c->err != -1 && (k = fio_read(c->err, b, sizeof(b))) != -1) {
+	while (c->err != -1 && !noisy(a) && (k = fio_read(c->err, b, sizeof(b))) != -1) {
 		if (k == 0) {
 			fio_close(c->err);
 			c->err = -1;
@@ -373,7 +381,7 @@ turn(struct agent *a)
 		rc = ev_watch(&a->ev, c->pidfd, POLLIN);
 		if (rc == 0 && c->talking)
 			rc = watch_talk(a, &c->talk);
-		if (rc == 0 && c->err != -1)
+		if (rc == 0 && c->err != -1 && !noisy(a))
 			rc = ev_watch(&a->ev, c->err, POLLIN);
 	}
 	if (rc != 0 || (rc = ev_wait(&a->ev, EV_FOREVER)) != 0)

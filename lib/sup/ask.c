@@ -224,11 +224,13 @@ take_request(struct run *r, struct client *c, char *line)
 	} else if (strcmp(line, "drain") == 0) {
 		request(r, c, CKPT_DRAIN, WAIT_OVER);
 	} else if (strcmp(line, "cancel") == 0) {
-		r->fatal = true;
-		run_fail(r, 1, "cancelled");
-		if (r->phase == RUN_WAITING)
-			r->phase = RUN_ENDED;
 		c->waits = WAIT_DONE;
+		r->fatal = true;
+		r->failed = false; /* whatever it was that failed: this is why it ends */
+		run_fail(r, 1, "cancelled");
+		r->kill_by = r->now + 1000;
+		if (r->phase == RUN_WAITING)
+			run_set_phase(r, RUN_ENDED);
 	} else if ((strcmp(line, "restart") == 0 || strcmp(line, "rescale") == 0) && r->again) {
 		say_error(c, 1, "a restart is under way already; try again when it is through");
 	} else if (strcmp(line, "restart") == 0 || strcmp(line, "rescale") == 0) {
@@ -262,6 +264,16 @@ ask_undo(struct run *r)
 		r->job->stage[i].facts.parallel = r->was[i];
 	free(r->was);
 	r->was = NULL;
+}
+
+bool
+ask_stops(const struct run *r)
+{
+	for (const struct client *c = r->clients; c != NULL; c = c->next) {
+		if (c->waits == WAIT_OVER && !c->closing)
+			return true;
+	}
+	return false;
 }
 
 void
@@ -384,10 +396,11 @@ ask_serve(struct run *r)
 	while (rc == 0 && (c = *at) != NULL) {
 		if (serve(r, c)) {
 			at = &c->next;
-			continue;
+		} else {
+			*at = c->next;
+			drop(c);
 		}
-		*at = c->next;
-		drop(c);
+		rc = run_pump(r); /* one request decides little, all of them too much at once */
 	}
 	return rc;
 }

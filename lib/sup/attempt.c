@@ -59,6 +59,18 @@ add_wire(struct wiring *g, uint32_t edge, int **fds, unsigned *n)
 }
 
 static int
+add_out(struct wiring *g, uint32_t channel, unsigned edge)
+{
+	int *v = realloc(g->w.edge, (g->w.nout + 1) * sizeof(*v));
+
+	if (v == NULL)
+		return ferr(FERR_NOMEM, "out of memory");
+	g->w.edge = v;
+	v[g->w.nout] = (int)edge;
+	return add_wire(g, channel, &g->w.out, &g->w.nout);
+}
+
+static int
 add_side(struct wiring *g, uint32_t edge, char *path)
 {
 	struct task_side *v = realloc(g->w.side, (g->w.nside + 1) * sizeof(*v));
@@ -80,6 +92,7 @@ wiring_fini(struct wiring *g)
 	free(g->edge);
 	free(g->w.in);
 	free(g->w.out);
+	free(g->w.edge);
 	free(g->w.side);
 }
 
@@ -118,7 +131,7 @@ wire_outputs(const struct run *r, const struct sub *s, struct wiring *g, bool si
 			if (sides)
 				rc = add_side(g, channel(r, e, s->index, t), j->edge[e].side);
 			else
-				rc = add_wire(g, channel(r, e, s->index, t), &g->w.out, &g->w.nout);
+				rc = add_out(g, channel(r, e, s->index, t), e);
 		}
 	}
 	return rc;
@@ -207,8 +220,10 @@ start_one(struct run *r, uint32_t number)
 	if ((rc = wire_inputs(r, &r->sub[number], &g)) == 0 &&
 	    (rc = wire_outputs(r, &r->sub[number], &g, false)) == 0 &&
 	    (rc = wire_outputs(r, &r->sub[number], &g, true)) == 0 &&
-	    (rc = send_spawn(r, number, &g)) == 0 && (rc = send_start(r, number, &g)) == 0)
+	    (rc = send_spawn(r, number, &g)) == 0) {
 		r->alive++;
+		rc = send_start(r, number, &g);
+	}
 	wiring_fini(&g);
 	return rc;
 }
@@ -321,7 +336,7 @@ keep_groups(struct run *r)
 		r->job->stage[i].groups = old->groups;
 		other = true;
 	}
-	return other ? job_plan(r->job, r->conf.parallel, !r->conf.exactly) : 0;
+	return other ? job_plan(r->job, r->conf.parallel, r->conf.atleast) : 0;
 }
 
 int
@@ -337,8 +352,12 @@ attempt_start(struct run *r)
 		return rc;
 	r->restored = r->newest.epoch != 0;
 	r->was_final = r->newest.nstages > 0 && r->newest.kind == CKPT_FILE_FINAL;
-	for (unsigned i = 0; i < r->ckpt.nreq; i++)
-		r->asked[r->nasked++] = r->ckpt.req[i];
+	for (unsigned i = 0; i < r->ckpt.nreq; i++) {
+		if (r->nasked < CKPT_REQS)
+			r->asked[r->nasked++] = r->ckpt.req[i];
+		else
+			ask_answer(r, r->ckpt.req[i].cookie, 0, "too many requests wait already");
+	}
 	ckpt_init(&r->ckpt, &r->conf.ckpt, r->ckpt_sub, r->nsubs, r->newest.epoch);
 	r->started = r->now;
 	r->phase = RUN_STARTING;

@@ -27,7 +27,7 @@ rescaled_note(const char *dir, const struct job *j)
 }
 
 int
-rescaled_apply(const char *dir, struct job *j)
+rescaled_apply(const char *dir, struct job *j, bool atleast)
 {
 	struct buf b = BUF_INIT;
 	char *line, *save = NULL, *space;
@@ -51,5 +51,5 @@ rescaled_apply(const char *dir, struct job *j)
 	buf_fini(&b);
 	if (rc != 0)
 		return rc == FERR_LOST ? 0 : rc;
-	return any ? job_plan(j, 0, false) : 0;
+	return any ? job_plan(j, 0, atleast) : 0;
 }

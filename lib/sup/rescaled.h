@@ -9,6 +9,6 @@
 
 int rescaled_note(const char *dir, const struct job *j);
 /* Plan the job with what was noted; nothing noted, or a stage that is no more, is no error. */
-int rescaled_apply(const char *dir, struct job *j);
+int rescaled_apply(const char *dir, struct job *j, bool atleast);
 
 #endif

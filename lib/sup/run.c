@@ -16,6 +16,8 @@
 #include "sup/run_internal.h"
 
 #define STATS_MS 1000
+#define HEAR_MAX 16 /* reads of the agent's words a turn */
+#define KILL_MS 5000 /* how long an agent may take to kill its children */
 #define LINE_MAX_BYTES 4096
 
 /* ---- saying ---- */
@@ -245,18 +247,17 @@ take_message(struct run *r, const struct ctl_msg *m)
 	}
 }
 
-static int pump(struct run *r);
-
 static int
 hear(struct run *r)
 {
 	struct ctl_msg m;
 	int rc, got = 1;
 
-	while (got == 1) {
+	/* A turn has an end, however much is said: others are to be heard too. */
+	for (int turns = 0; got == 1 && turns < HEAR_MAX; turns++) {
 		got = talk_fill(&r->talk);
 		while ((rc = talk_next(&r->talk, &m)) == 1) {
-			if ((rc = take_message(r, &m)) != 0 || (rc = pump(r)) != 0)
+			if ((rc = take_message(r, &m)) != 0 || (rc = run_pump(r)) != 0)
 				return rc;
 		}
 		if (rc != 0)
@@ -297,6 +298,7 @@ store_epoch(struct run *r, const struct ckpt_act *a)
 		run_fail(r, 5, "%s", ferr_text());
 	} else if (rc == 0) {
 		restart_progress(&r->conf.restart, r->now);
+		r->conf.accept_rewind = false; /* what was accepted is done */
 		ckpt_stored(&r->ckpt, r->now, a->epoch, true, "");
 	} else {
 		char text[512];
@@ -348,8 +350,8 @@ act(struct run *r, const struct ckpt_act *a)
 }
 
 /* Act on all that is decided; of a failed attempt only the answers matter. */
-static int
-pump(struct run *r)
+int
+run_pump(struct run *r)
 {
 	struct ckpt_act a;
 	int rc = 0;
@@ -363,8 +365,8 @@ pump(struct run *r)
 
 /* ---- the life of a job ---- */
 
-static void
-set_phase(struct run *r, enum run_phase p)
+void
+run_set_phase(struct run *r, enum run_phase p)
 {
 	r->phase = p;
 	ask_phase(r);
@@ -376,9 +378,19 @@ set_phase(struct run *r, enum run_phase p)
 static void
 kill_attempt(struct run *r)
 {
-	set_phase(r, RUN_KILLING);
+	run_set_phase(r, RUN_KILLING);
+	r->kill_by = r->now + KILL_MS;
 	if (r->talking)
 		(void)!talk_put(&r->talk, CTL_KILL, CTL_NONE, NULL, 0);
+}
+
+/* An agent that does not do it is killed itself, and its children die with it. */
+static void
+kill_agent(struct run *r)
+{
+	r->kill_by = INT64_MAX;
+	if (r->talking)
+		fio_kill(r->agent, SIGKILL);
 }
 
 static void
@@ -387,20 +399,20 @@ after_kill(struct run *r)
 	int64_t wait;
 
 	if (r->fatal) {
-		set_phase(r, RUN_ENDED);
+		run_set_phase(r, RUN_ENDED);
 		return;
 	}
 	if (!may_restart(r->fail_status) ||
 	    (wait = restart_failed(&r->conf.restart, r->now)) == -1) {
 		if (may_restart(r->fail_status) && r->conf.restart.kind != RESTART_NONE)
 			run_say(r, "it fails again and again; the job is given up");
-		set_phase(r, RUN_ENDED);
+		run_set_phase(r, RUN_ENDED);
 		return;
 	}
 	run_say(r, "%s; restarting%s from epoch %" PRIu64, r->fail_text, wait > 0 ? " soon" : "",
 		r->ckpt.complete);
 	r->retry_at = r->now + wait;
-	set_phase(r, RUN_WAITING);
+	run_set_phase(r, RUN_WAITING);
 }
 
 static int
@@ -428,20 +440,22 @@ begin_again(struct run *r)
 	int rc;
 
 	r->again = r->over = false;
-	if ((rc = job_plan(r->job, r->conf.parallel, !r->conf.exactly)) != 0 && r->was != NULL) {
+	if ((rc = job_plan(r->job, r->conf.parallel, r->conf.atleast)) != 0 && r->was != NULL) {
 		ask_refuse_again(r);
 		ask_undo(r);
-		rc = job_plan(r->job, r->conf.parallel, !r->conf.exactly);
+		rc = job_plan(r->job, r->conf.parallel, r->conf.atleast);
 	}
 	if (rc == 0 && r->was != NULL)
 		rc = rescaled_note(r->conf.dir, r->job);
+	free(r->was);
+	r->was = NULL;
 	return rc != 0 ? rc : try_start(r);
 }
 
 static int
 advance(struct run *r)
 {
-	int rc = pump(r);
+	int rc = run_pump(r);
 
 	if (rc != 0)
 		return rc;
@@ -449,7 +463,7 @@ advance(struct run *r)
 	    (r->phase == RUN_STARTING || r->phase == RUN_RUNNING || r->phase == RUN_STOPPING))
 		kill_attempt(r);
 	if (r->over && r->alive == 0)
-		return r->again ? begin_again(r) : (set_phase(r, RUN_ENDED), 0);
+		return r->again && !r->stop_asked && !ask_stops(r) ? begin_again(r) : (run_set_phase(r, RUN_ENDED), 0);
 	if (r->phase == RUN_KILLING && r->alive == 0)
 		after_kill(r);
 	else if (r->phase == RUN_WAITING && r->retry_at <= r->now)
@@ -467,12 +481,13 @@ take_signals(struct run *r)
 		run_say(r, "stopping at a last barrier (once more: at once)");
 		ckpt_request(&r->ckpt, r->now, CKPT_STOP, 0);
 		r->stop_asked = true;
-		set_phase(r, RUN_STOPPING);
-	} else if (r->signals > 0 || r->phase != RUN_RUNNING) {
+		run_set_phase(r, RUN_STOPPING);
+	} else {
 		r->fatal = true;
+		r->kill_by = r->now;
 		run_fail(r, 128 + r->ev.signal, "ended by a signal");
 		if (r->phase == RUN_WAITING)
-			set_phase(r, RUN_ENDED);
+			run_set_phase(r, RUN_ENDED);
 	}
 	r->signals = r->ev.signals;
 }
@@ -497,6 +512,8 @@ turn(struct run *r)
 
 	if (r->phase == RUN_WAITING)
 		until = r->retry_at;
+	if (r->phase == RUN_KILLING)
+		until = r->kill_by;
 	if (r->stats_at < until && (r->phase == RUN_RUNNING || r->phase == RUN_STOPPING))
 		until = r->stats_at;
 	if (until != CKPT_NEVER)
@@ -510,6 +527,8 @@ turn(struct run *r)
 		rc = ev_wait(&r->ev, at == INT64_MAX ? EV_FOREVER : at);
 	r->now = fio_mono_ns() / 1000000;
 	take_signals(r);
+	if (r->phase == RUN_KILLING && r->kill_by <= r->now)
+		kill_agent(r);
 	if (rc == 0 && r->talking)
 		rc = hear(r);
 	if (rc == 0)

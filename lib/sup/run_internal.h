@@ -9,8 +9,7 @@
 
 struct sub {
 	unsigned stage, index;
-	bool spawned, ready, ended;
-	bool first_wins; /* its failure was told already */
+	bool spawned, ready;
 	uint32_t pid;
 	uint64_t equal;
 	struct snap snap;	/* of the epoch at hand */
@@ -58,6 +57,7 @@ struct run {
 	bool restored, was_final;
 	int64_t started; /* ms */
 	int64_t retry_at;
+	int64_t kill_by; /* KILLING: the agent is given up then */
 	/* the failure that ends the attempt, or the job */
 	int fail_status;
 	bool failed, stop_asked, over, fatal;
@@ -82,6 +82,8 @@ struct run {
 };
 
 /* run.c */
+int run_pump(struct run *r); /* act on all that the coordinator has decided */
+void run_set_phase(struct run *r, enum run_phase p);
 void run_say(struct run *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 int run_fail(struct run *r, int status, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /* attempt.c: start every subtask */
@@ -102,6 +104,7 @@ int ask_serve(struct run *r);
 void ask_answer(struct run *r, uint64_t cookie, uint64_t epoch, const char *refused);
 void ask_undo(struct run *r);
 void ask_refuse_again(struct run *r);
+bool ask_stops(const struct run *r); /* does someone wait for a stop? */
 void ask_phase(struct run *r); /* the phase has changed: some wait for that */
 void ask_close(struct run *r);
 

@@ -88,6 +88,7 @@ file_describe(void *self, struct op_facts *facts)
 	facts->most_why = "one file has one writer";
 	facts->print = f->conf.path == NULL;
 	facts->lanes = !f->conf.atleast;
+	facts->target = f->conf.path;
 	if (f->conf.atleast)
 		facts->atleast = "--guarantee at-least-once";
 	else if (!f->regular)

@@ -461,6 +461,7 @@ parts_describe(void *self, struct op_facts *f)
 	f->lanes = !p->conf.atleast;
 	if (p->conf.atleast)
 		f->atleast = "--guarantee at-least-once";
+	f->target = p->conf.dir;
 }
 
 static const char *

@@ -119,8 +119,7 @@ task_decode(struct op_task *t, struct task_wires *w, const uint8_t *p, size_t n)
 	t->store = ctl_text(&b);
 	t->local = ctl_text(&b);
 	if ((rc = get_snaps(&b, t)) != 0 || (rc = get_fds(&b, &w->in, &w->nin)) != 0 ||
-	    (rc = get_fds(&b, &w->out, &w->nout)) != 0 ||
-	    (rc = get_fds(&b, &w->edge, &edges)) != 0)
+	    (rc = get_fds(&b, &w->out, &w->nout)) != 0 || (rc = get_fds(&b, &w->edge, &edges)) != 0)
 		return rc;
 	if ((sides = ctl_u32(&b)) > WIRES_MAX ||
 	    (w->side = calloc(sides + 1, sizeof(*w->side))) == NULL)
@@ -129,7 +128,9 @@ task_decode(struct op_task *t, struct task_wires *w, const uint8_t *p, size_t n)
 		w->side[w->nside].path = ctl_text(&b);
 		w->side[w->nside].fd = (int)ctl_u32(&b);
 	}
-	return b.bad || t->groups == 0 || edges != w->nout ? ferr(FERR_CORRUPT, "a start message is damaged") : 0;
+	return b.bad || t->groups == 0 || edges != w->nout
+		   ? ferr(FERR_CORRUPT, "a start message is damaged")
+		   : 0;
 }
 
 void

@@ -41,6 +41,7 @@ facts_fini(struct job_facts *f)
 		free(f->sides[i]);
 	free(f->sides);
 	free(f->noreplay);
+	free(f->target);
 	free(f->atleast);
 	free(f->name);
 	free(f->most_why);
@@ -451,7 +452,7 @@ take_fact(struct job_facts *f, const char *key, const char *value)
 		const char *key;
 		char **to;
 	} texts[] = {
-		{ "noreplay", &f->noreplay }, { "atleast", &f->atleast }, { "name", &f->name },
+		{ "noreplay", &f->noreplay }, { "target", &f->target }, { "atleast", &f->atleast }, { "name", &f->name },
 		{ "most_why", &f->most_why }, { "at", &f->at },
 	};
 	const struct {

@@ -35,7 +35,7 @@ enum job_by { BY_FORWARD, BY_KEY, BY_REBALANCE, BY_BROADCAST, BY_GLOBAL, BY_UNSE
  * What a stage says of itself when it is asked (FJORD_DESCRIBE; struct op_facts in op/op.h): one
  * line each, `key value` (the rest of the line; that of a flag is not looked at):
  *	flags	source sink stateful lanes print
- *	texts	noreplay atleast name most_why at
+ *	texts	noreplay atleast name most_why at target
  *	numbers	parallel most groups mem (bytes)
  *	by	forward key rebalance broadcast global
  *	side	a path; once for each
@@ -46,6 +46,7 @@ struct job_facts {
 	bool source, sink;
 	bool stateful;	  /* keeps keyed state */
 	bool lanes;	  /* publishes output exactly once by epochs */
+	char *target;	  /* a sink: the file or directory it writes; NULL: none that could be shared */
 	char *noreplay;	  /* a source that cannot go back: why, and what to do instead */
 	char *atleast;	  /* a sink that is not exactly-once: why */
 	char *name;	  /* --name */

@@ -93,6 +93,8 @@ add_side_sink(struct job *j, unsigned from, const char *path, unsigned *out)
 	s->implicit = true;
 	s->facts.known = s->facts.sink = s->facts.lanes = true;
 	s->facts.most = 1;
+	if ((s->facts.target = strdup(path)) == NULL)
+		return no_memory();
 	if ((s->facts.most_why = strdup("all side records go into one file")) == NULL)
 		return no_memory();
 	return 0;
@@ -138,6 +140,49 @@ check_sides(const struct job *j)
 				    "it has no side output %s: name it behind --late or "
 				    "--on-bad among its words",
 				    j->edge[i].side);
+	}
+	return 0;
+}
+
+/* Behind "./" and doubled slashes, at the beginning of a part of a path. */
+static const char *
+part_of(const char *s)
+{
+	while (s[0] == '/' || (s[0] == '.' && s[1] == '/'))
+		s += s[0] == '/' ? 1 : 2;
+	return s;
+}
+
+static bool
+same_path(const char *a, const char *b)
+{
+	if ((a[0] == '/') != (b[0] == '/'))
+		return false;
+	for (a = part_of(a), b = part_of(b); *a == *b; a++, b++) {
+		if (*a == '\0')
+			return true;
+		if (*a == '/') {
+			a = part_of(a) - 1;
+			b = part_of(b) - 1;
+		}
+	}
+	return false;
+}
+
+/* Two sinks on one file or directory would overwrite each other. */
+static int
+check_targets(const struct job *j)
+{
+	for (unsigned i = 0; i < j->nstages; i++) {
+		for (unsigned k = 0; k < i; k++) {
+			const char *a = j->stage[i].facts.target, *b = j->stage[k].facts.target;
+
+			if (a != NULL && b != NULL && same_path(a, b))
+				return fail(&j->stage[i],
+					    "it writes %s, and so does %s: give each a file or "
+					    "directory of its own",
+					    a, j->stage[k].name);
+		}
 	}
 	return 0;
 }
@@ -474,7 +519,7 @@ job_plan(struct job *j, int64_t parallel, bool atleast)
 		if ((rc = settle_sides(j, i)) != 0)
 			return rc;
 	}
-	if ((rc = check_sides(j)) != 0)
+	if ((rc = check_sides(j)) != 0 || (rc = check_targets(j)) != 0)
 		return rc;
 	for (unsigned i = 0; i < j->nstages; i++)
 		if ((rc = check_stage(j, i, atleast)) != 0)

@@ -46,6 +46,7 @@ op_describe(const struct op_class *cls, void *self, const struct op_conf *conf)
 		printf("print 1\n");
 	text("noreplay", f.noreplay);
 	text("atleast", f.atleast);
+	text("target", f.target);
 	text("name", conf->name);
 	if (conf->parallel_said)
 		printf("parallel %lld\n", (long long)conf->parallel);

@@ -65,7 +65,8 @@ route(struct op *op, struct out_edge *e, const uint8_t *row)
 	uint32_t groups = op->out_schema.groups;
 
 	if ((row[7] & ROW_KEYED) != 0 && groups != 0)
-		return &op->out[e->first + (uint64_t)key_group(row_hash(row), groups) * e->n / groups];
+		return &op->out[e->first +
+				(uint64_t)key_group(row_hash(row), groups) * e->n / groups];
 	if (++e->next >= e->n)
 		e->next = 0;
 	return &op->out[e->first + e->next];

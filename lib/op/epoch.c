@@ -70,8 +70,8 @@ write_delta(struct delta_job *d)
 	    (e->log == NULL || log_end(e->log) == log_sealed(e->log)))
 		return 0;
 	/* A new file only where a part begins: its pieces stand in one file. */
-	if (e->log == NULL || (d->base && log_end(e->log) > LOG_MAX &&
-			       log_end(e->log) == log_sealed(e->log)))
+	if (e->log == NULL ||
+	    (d->base && log_end(e->log) > LOG_MAX && log_end(e->log) == log_sealed(e->log)))
 		rc = open_log(d->op);
 	if (rc == 0 && d->base)
 		e->snap.start = log_sealed(e->log);
@@ -289,7 +289,7 @@ static int
 note_numbers(struct op *op, struct snap *s)
 {
 	char name[32];
-	int rc = 0;
+	int rc = snap_add_number(s, "bad", (int64_t)op->nbad, SNAP_SUM);
 
 	for (const struct op_num *n = op->nums; n != NULL && rc == 0; n = n->next)
 		rc = snap_add_number(s, n->name, n->v, n->merge);

@@ -72,6 +72,7 @@ struct op_facts {
 	uint32_t groups;     /* of its key; 0: the default */
 	const char *side[2]; /* paths that receive records, beside that of --on-bad */
 	bool print;	     /* prints to stdout */
+	const char *target;  /* a sink: the file or directory that it writes */
 };
 
 struct op_class {
@@ -112,9 +113,9 @@ struct op_class {
 enum { OP_MORE = 1, OP_WAIT = 2, OP_END = 3 };
 
 /*
- * Open with inputs fds[0..nin) (none for a source) and main outputs outs[0..nout).  Outputs of one edge
- * share its rows, keyed ones by key group, others in turn; every edge gets every row, every output
- * every mark.  Descriptors are taken over.
+ * Open with inputs fds[0..nin) (none for a source) and main outputs outs[0..nout).  Outputs of one
+ * edge share its rows, keyed ones by key group, others in turn; every edge gets every row, every
+ * output every mark.  Descriptors are taken over.
  */
 struct op_wires {
 	const int *in;

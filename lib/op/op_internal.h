@@ -216,7 +216,7 @@ struct op {
 	struct work *work;     /* the epoch helper; NULL until it is needed */
 	unsigned njobs;	       /* with it */
 	bool wait_job;	       /* the class takes no rows until one is done */
-	bool no_work; /* there is no thread for one */
+	bool no_work;	       /* there is no thread for one */
 	struct op_job *undone; /* run here because there is no helper; to be told done */
 	struct op_epochs ep;
 };

@@ -163,6 +163,7 @@ static int
 restore(struct op *op)
 {
 	const struct op_task *t = &op->ep.task;
+	int64_t bad;
 	int rc = 0;
 
 	for (unsigned i = 0; i < t->nsnap && rc == 0; i++) {
@@ -190,6 +191,8 @@ restore(struct op *op)
 		return ferr_prefix(rc, "restoring '%s' from epoch %" PRIu64, t->stage, t->epoch);
 	for (struct op_num *n = op->nums; n != NULL; n = n->next)
 		merge_number(t, n->name, &n->v);
+	if (merge_number(t, "bad", &bad))
+		op->nbad = (uint64_t)bad;
 	restore_watermarks(op);
 	/* Known before the first SCHEMA comes: there may be results due and no input any more. */
 	if (op->schema.n == 0 && !op->schema.keyed)

@@ -16,7 +16,7 @@
 #include "sup/run_internal.h"
 
 #define STATS_MS 1000
-#define HEAR_MAX 16 /* reads of the agent's words a turn */
+#define HEAR_MAX 16  /* reads of the agent's words a turn */
 #define KILL_MS 5000 /* how long an agent may take to kill its children */
 #define LINE_MAX_BYTES 4096
 
@@ -463,7 +463,9 @@ advance(struct run *r)
 	    (r->phase == RUN_STARTING || r->phase == RUN_RUNNING || r->phase == RUN_STOPPING))
 		kill_attempt(r);
 	if (r->over && r->alive == 0)
-		return r->again && !r->stop_asked && !ask_stops(r) ? begin_again(r) : (run_set_phase(r, RUN_ENDED), 0);
+		return r->again && !r->stop_asked && !ask_stops(r)
+			   ? begin_again(r)
+			   : (run_set_phase(r, RUN_ENDED), 0);
 	if (r->phase == RUN_KILLING && r->alive == 0)
 		after_kill(r);
 	else if (r->phase == RUN_WAITING && r->retry_at <= r->now)

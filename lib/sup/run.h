@@ -40,7 +40,7 @@ struct run_conf {
 	struct restart restart;
 	bool exactly, accept_rewind;
 	bool atleast; /* as the job was planned (job_plan) */
-	int out; /* where a stage that prints prints to, or -1 */
+	int out;      /* where a stage that prints prints to, or -1 */
 	/* One line of a subtask's stderr, or of ours (stage NULL). */
 	void (*say)(void *cookie, const char *stage, uint32_t sub, const char *line);
 	/* About once a second, and when something has changed; NULL: not wanted. */

@@ -105,7 +105,7 @@ void ask_answer(struct run *r, uint64_t cookie, uint64_t epoch, const char *refu
 void ask_undo(struct run *r);
 void ask_refuse_again(struct run *r);
 bool ask_stops(const struct run *r); /* does someone wait for a stop? */
-void ask_phase(struct run *r); /* the phase has changed: some wait for that */
+void ask_phase(struct run *r);	     /* the phase has changed: some wait for that */
 void ask_close(struct run *r);
 
 #endif

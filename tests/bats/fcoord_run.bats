@@ -594,3 +594,30 @@ window='fsource in --time t | fkey k | fwindow tumble 10s'
 	fails 2 "fcoord run --name j 'fsource \${f} | fsink -'"
 	says '--param f='
 }
+
+@test "fan-out: every branch gets every record, whatever the key and the parallelism" {
+	seq 1 3000 | awk '{ printf "{\"k\":\"u%d\",\"t\":%d}\n", $1 % 20, $1 * 1000 }' >fan
+	for p in 1 3; do
+		ok "fcoord run -q -p $p --name fan$p 'x = fsource fan --time t | fkey k
+@x | fsink one$p/
+@x | fmap --set \"b = 1\" | fsink two$p/'"
+		[ "$(cat one$p/* | wc -l)" = 3000 ]
+		[ "$(cat two$p/* | wc -l)" = 3000 ]
+	done
+}
+
+@test "two sinks on one path are refused, however it is written" {
+	echo '{"a":1}' >one
+	fails 2 "fcoord run 'fsource one | fsink q; fsource one | fsink ./q'"
+	says "give each a file or directory of its own"
+	fails 2 "fcoord run 'fsource one | fsink d/; fsource one | fsink .//d/'"
+}
+
+@test "drain of an idle source fires what is open" {
+	printf '{"k":"a","t":1}\n{"k":"a","t":2}\n' >idle
+	px "fcoord run -d --every 50ms --name idle 'fsource idle --follow --idle 50ms --time t | fkey k | fwindow tumble 1m | fsink drained/'"
+	await 'fcoord status idle -o json | grep -q "\"records\":2"'
+	fcoord wait idle --for checkpoint
+	ok "fcoord stop idle --drain"
+	[ "$(cat drained/* | wc -l)" = 1 ]
+}

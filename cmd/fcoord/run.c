@@ -417,7 +417,7 @@ detach(struct run_conf *c, struct speaker *s, int *signal)
 	exit(ferr_status(rc));
 }
 
-/* Drained on purpose: nothing goes on from that by accident. */
+/* The store is made, and the job known: anew, as it was, or from a savepoint. */
 static int
 prepare(const struct run_opts *o, const char *dir, const char *name, const struct buf *text,
 	struct known *k)

@@ -12,6 +12,7 @@
 #include "fio/fio.h"
 #include "fio/proc.h"
 #include "link/talk.h"
+#include "sup/child.h"
 
 #define WORDS_MAX 65536u
 #define STDERR_QUEUE (1u << 20)
@@ -49,26 +50,6 @@ tell(struct agent *a, enum ctl_kind kind, uint32_t sub, const void *p, size_t n)
 }
 
 /* ---- spawning ---- */
-
-/* Our environment without FSTATE, with FJORD_CTL. */
-static int
-make_env(struct agent *a)
-{
-	static char ctl[] = "FJORD_CTL=3";
-	size_t n = 0, k = 0;
-
-	while (environ[n] != NULL)
-		n++;
-	if ((a->env = calloc(n + 2, sizeof(*a->env))) == NULL)
-		return ferr(FERR_NOMEM, "out of memory");
-	for (size_t i = 0; i < n; i++) {
-		if (strncmp(environ[i], "FSTATE=", 7) != 0 &&
-		    strncmp(environ[i], "FJORD_STDOUT=", 13) != 0)
-			a->env[k++] = environ[i];
-	}
-	a->env[k] = ctl;
-	return 0;
-}
 
 /* Our end of that edge: the one that waits, or the first of a new pair. */
 static int
@@ -142,20 +123,6 @@ spawn_fini(struct spawn *s)
 	free(s->map);
 }
 
-/* A word without a slash is looked for beside ourselves first. */
-static int
-program(const char *word, struct buf *path)
-{
-	const char *dir = fio_exe_dir();
-	struct stat st;
-
-	if (strchr(word, '/') == NULL && dir != NULL && buf_printf(path, "%s%s", dir, word) == 0 &&
-	    buf_cstr(path) != NULL && fio_stat((const char *)path->p, &st) == 0)
-		return 0;
-	path->n = 0;
-	return buf_puts(path, word);
-}
-
 static int
 start(struct agent *a, struct child *c, struct spawn *s)
 {
@@ -165,9 +132,7 @@ start(struct agent *a, struct child *c, struct spawn *s)
 	if ((null = fio_high(fio_open("/dev/null", O_RDWR, 0))) == -1 ||
 	    fio_socketpair(ctl, 65536) == -1 || fio_pipe(err) == -1)
 		rc = ferr_sys(FERR_IO, "cannot start %s", s->words[0]);
-	if (rc == 0 && (rc = program(s->words[0], &path)) == 0 && buf_cstr(&path) == NULL)
-		rc = FERR_NOMEM;
-	if (rc == 0) {
+	if (rc == 0 && (rc = child_program(s->words[0], &path)) == 0) {
 		s->map[0] = null;
 		s->map[1] = (s->flags & AGENT_PRINTS) != 0 && a->out != -1 ? a->out : null;
 		s->map[2] = err[1];
@@ -411,13 +376,15 @@ greet(struct agent *a)
 int
 agent_run(void)
 {
+	static char ctl[] = "FJORD_CTL=3";
+	char *const add[2] = { ctl, NULL };
 	const char *out = fio_env("FJORD_STDOUT");
 	struct agent a = { .out = out != NULL ? atoi(out) : -1 };
 	struct child *c;
 	int rc, status;
 
 	fio_fd_limit();
-	if ((rc = ev_init(&a.ev)) == 0 && (rc = make_env(&a)) == 0 &&
+	if ((rc = ev_init(&a.ev)) == 0 && (rc = child_env(&a.env, add)) == 0 &&
 	    (rc = talk_open(&a.up, STDIN_FILENO, STDOUT_FILENO)) == 0)
 		rc = greet(&a);
 	while (rc == 0 && !(a.ev.signals > 0 && a.ev.signal == SIGTERM))

@@ -1,12 +1,12 @@
 /* attempt: the subtasks of one attempt are started; see run_internal.h. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "fio/fio.h"
 #include "fio/proc.h"
 #include "store/store.h"
 #include "sup/agent.h"
+#include "sup/child.h"
 #include "sup/run_internal.h"
 
 /* A channel of an edge: from one subtask to another. */
@@ -237,16 +237,11 @@ start_agent(struct run *r)
 	char *argv[] = { fcoord, agent, stdio, NULL }, **env;
 	struct buf path = BUF_INIT;
 	int fd[2], map[4], rc = 0;
-	size_t n = 0;
+	char *const add[2] = { r->conf.out != -1 ? out : NULL, NULL };
 
 	r->agent = -1;
-	while (environ[n] != NULL)
-		n++;
-	if ((env = calloc(n + 2, sizeof(*env))) == NULL)
-		return ferr(FERR_NOMEM, "out of memory");
-	memcpy(env, environ, n * sizeof(*env));
-	if (r->conf.out != -1)
-		env[n] = out;
+	if ((rc = child_env(&env, add)) != 0)
+		return rc;
 	if (fio_socketpair(fd, 1 << 18) == -1) {
 		free(env);
 		return ferr_sys(FERR_IO, "no socket for the agent");
@@ -254,7 +249,7 @@ start_agent(struct run *r)
 	map[0] = map[1] = fd[1];
 	map[2] = 2;
 	map[3] = r->conf.out;
-	if (buf_printf(&path, "%sfcoord", fio_exe_dir()) == 0 && buf_cstr(&path) != NULL)
+	if (child_program(fcoord, &path) == 0)
 		r->agent =
 		    fio_spawn((const char *)path.p, argv, env, map, r->conf.out != -1 ? 4 : 3);
 	buf_fini(&path);

@@ -9,6 +9,7 @@
 
 #include "fio/fio.h"
 #include "fio/proc.h"
+#include "sup/child.h"
 
 #define LINES_MAX (1u << 20)
 
@@ -20,24 +21,17 @@ struct asked {
 static int
 start(const struct job_stage *s, char **env, int null, int to, struct asked *a)
 {
-	const char *dir = fio_exe_dir();
 	struct buf path = BUF_INIT;
-	struct stat st;
 	int out[2], map[4], rc;
 
 	if (fio_pipe(out) == -1)
 		return ferr_sys(FERR_IO, "no pipe");
-	rc = buf_printf(&path, "%s%s", dir != NULL && strchr(s->words[0], '/') == NULL ? dir : "",
-			s->words[0]);
-	if (rc == 0 && (buf_cstr(&path) == NULL || fio_stat((const char *)path.p, &st) == -1)) {
-		path.n = 0;
-		rc = buf_puts(&path, s->words[0]);
-	}
+	rc = child_program(s->words[0], &path);
 	map[0] = null;
 	map[1] = out[1];
 	map[2] = 2;
 	map[3] = to;
-	if (rc == 0 && buf_cstr(&path) != NULL)
+	if (rc == 0)
 		a->pid = fio_spawn((const char *)path.p, s->words, env, map, to != -1 ? 4 : 3);
 	fio_close(out[1]);
 	a->fd = out[0];
@@ -80,19 +74,12 @@ describe_stages(struct job *j)
 	int null = fio_high(fio_open("/dev/null", O_RDWR, 0)), rc = 0, one;
 	int to = fio_high(dup(STDOUT_FILENO)); /* a sink that prints looks at it */
 	unsigned n = 0;
-	size_t nenv = 0;
-	char **env;
+	char **env = NULL, *const add[2] = { describe, out };
 
-	while (environ[nenv] != NULL)
-		nenv++;
-	env = calloc(nenv + 3, sizeof(*env));
-	if (a == NULL || env == NULL || null == -1) {
+	if (a == NULL || null == -1)
 		rc = ferr(FERR_NOMEM, "out of memory");
-	} else {
-		memcpy(env, environ, nenv * sizeof(*env));
-		env[nenv] = describe;
-		env[nenv + 1] = out;
-	}
+	else
+		rc = child_env(&env, add);
 	for (; rc == 0 && n < j->nstages; n++) /* all at once: each takes a millisecond */
 		rc = start(&j->stage[n], env, null, to, &a[n]);
 	for (unsigned i = 0; i < n; i++) {

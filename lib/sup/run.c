@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <sys/wait.h>
 
+#include "base/bytes.h"
 #include "fio/fio.h"
 #include "fio/proc.h"
 #include "frame/frame.h"
@@ -106,7 +107,6 @@ exited(struct run *r, struct sub *s, int status, bool meant)
 
 	if (r->alive > 0)
 		r->alive--;
-	s->spawned = false;
 	if (r->ckpt.over && status == 0)
 		return; /* the last epoch is complete */
 	if (r->phase == RUN_ENDED || (r->phase == RUN_KILLING && meant))
@@ -210,10 +210,7 @@ take_message(struct run *r, const struct ctl_msg *m)
 		return ferr(FERR_CORRUPT, "the agent speaks of a subtask that is not there");
 	s = &r->sub[m->sub];
 	switch (m->kind) {
-	case CTL_SPAWNED:
-		s->spawned = true;
-		s->pid = ctl_u32(&b);
-		return 0;
+	case CTL_SPAWNED: s->pid = ctl_u32(&b); return 0;
 	case CTL_READY:
 		s->ready = true;
 		s->equal = ctl_u64(&b);
@@ -320,8 +317,7 @@ act(struct run *r, const struct ckpt_act *a)
 	struct barrier bar = { .epoch = a->epoch, .flags = a->flags };
 	uint8_t p[BARRIER_BYTES], e[8];
 
-	for (int i = 0; i < 8; i++)
-		e[i] = (uint8_t)(a->epoch >> 8 * i);
+	le64put(e, a->epoch);
 	switch (a->kind) {
 	case ACT_TRIGGER:
 		if (fio_random(bar.id, sizeof(bar.id)) != 0)
@@ -647,12 +643,6 @@ run_phase_name(enum run_phase p)
 					     "waiting",	 "stopping", "ended" };
 
 	return names[p];
-}
-
-uint64_t
-run_attempt(const struct run *r)
-{
-	return r->attempt;
 }
 
 uint64_t

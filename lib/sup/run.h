@@ -54,7 +54,6 @@ int run_job(const struct run_conf *conf, int *signal);
 /* ---- what show may ask ---- */
 enum run_phase run_phase(const struct run *r);
 const char *run_phase_name(enum run_phase p);
-uint64_t run_attempt(const struct run *r);
 uint64_t run_complete(const struct run *r);    /* newest complete epoch; 0: none */
 int64_t run_complete_age(const struct run *r); /* ms since then, -1: none in this run */
 /* Sums over the sources: rows out, the least watermark (INT64_MIN: none). */

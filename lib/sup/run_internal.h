@@ -9,7 +9,7 @@
 
 struct sub {
 	unsigned stage, index;
-	bool spawned, ready;
+	bool ready;
 	uint32_t pid;
 	uint64_t equal;
 	struct snap snap;	/* of the epoch at hand */

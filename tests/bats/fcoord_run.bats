@@ -1,5 +1,6 @@
 # fcoord run: what it promises at the command line -- plans, refusals, statuses, ends, stops, resuming.
 load common
+load jobs
 
 setup() {
 	cd "$BATS_TEST_TMPDIR" || return
@@ -22,27 +23,6 @@ teardown() {
 # numbers FROM TO: records {"k":0..2,"t":second,"v":number}.
 numbers() {
 	seq "$1" "$2" | jq -c '{k: (. % 3), t: (1704448800 + .), v: .}'
-}
-
-# tells JOB FILTER: what jq makes of its status.  sub JOB STAGE [I]: the process of a subtask.
-tells() {
-	fcoord status "$1" -o json | jq -r "$2"
-}
-
-sub() {
-	tells "$1" ".stages[] | select(.name == \"$2\") | .subtasks[${3:-0}].pid"
-}
-
-runs() {
-	[ "$(tells "$1" "if .phase == \"running\" and .attempt >= $2 then 1 else 0 end")" = 1 ]
-}
-
-# fell JOB STAGE: kill a subtask; the job runs again.
-fell() {
-	local a
-	a=$(tells "$1" .attempt)
-	kill -9 "$(sub "$1" "$2")"
-	await "runs $1 $((a + 1))"
 }
 
 # size FILE: 0 when it is not there.  grows FILE: it has more bytes than now.

@@ -1,6 +1,7 @@
 # The rules of checkpoints (semantics C16-C35) where they can be seen from outside, through fcoord and the tools.
 # What is a state machine of its own has unit tests: C16 test_wm, C21 C22 C23 test_align, C27 C31-C33 test_ckpt.
 load common
+load jobs
 
 setup() {
 	cd "$BATS_TEST_TMPDIR" || return
@@ -22,28 +23,6 @@ rows() {
 	for e; do
 		printf '{"k":"%s","t":%d}\n' "${e%:*}" "${e#*:}"
 	done
-}
-
-# tells JOB FILTER: what jq makes of its status.  sub JOB STAGE [I]: the process of a subtask.
-tells() {
-	fcoord status "$1" -o json | jq -r "$2"
-}
-
-sub() {
-	tells "$1" ".stages[] | select(.name == \"$2\") | .subtasks[${3:-0}].pid"
-}
-
-# runs JOB ATTEMPT: it runs, in that attempt or a later one.
-runs() {
-	[ "$(tells "$1" "if .phase == \"running\" and .attempt >= $2 then 1 else 0 end")" = 1 ]
-}
-
-# fell JOB STAGE: kill a subtask; the job runs again.
-fell() {
-	local a
-	a=$(tells "$1" .attempt)
-	kill -9 "$(sub "$1" "$2")"
-	await "runs $1 $((a + 1))"
 }
 
 # chain JOB FILTER: what jq makes of its newest manifest.

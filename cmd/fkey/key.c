@@ -289,6 +289,11 @@ keying_describe(void *self, struct op_facts *f)
 
 	f->by = by[k->spec.mode];
 	f->groups = (uint32_t)k->spec.groups;
+	f->selects = f->passes = true;
+	for (unsigned i = 0; i < k->n; i++) {
+		for (unsigned e = 0; e < expr_nfields(k->part[i].e); e++)
+			op_reads(f, expr_field(k->part[i].e, e));
+	}
 }
 
 const struct op_class keying_class = {

@@ -200,6 +200,27 @@ map_add(struct map *m, enum step_kind kind, const char *arg)
 	}
 }
 
+void
+map_describe(void *self, struct op_facts *f)
+{
+	const struct map *m = self;
+
+	f->selects = f->passes = true;
+	for (unsigned i = 0; i < m->n; i++) {
+		const struct step *s = &m->steps[i];
+
+		f->passes = f->passes && s->kind != STEP_KEEP;
+		for (size_t k = 0; k < s->names.n; k++)
+			op_reads(f, s->names.v[k]);
+		for (unsigned k = 0; k < s->nsets; k++) {
+			if (s->kind == STEP_SET)
+				op_reads(f, s->sets[k].name);
+			for (unsigned e = 0; e < expr_nfields(s->sets[k].e); e++)
+				op_reads(f, expr_field(s->sets[k].e, e));
+		}
+	}
+}
+
 /* ---- schemas ---- */
 
 static bool

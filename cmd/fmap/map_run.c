@@ -233,6 +233,7 @@ map_on_end(void *self, struct op *op)
 
 const struct op_class map_class = {
 	.name = "fmap",
+	.describe = map_describe,
 	.on_schema = map_on_schema,
 	.on_rows = map_on_rows,
 	.on_end = map_on_end,

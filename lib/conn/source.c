@@ -175,6 +175,7 @@ split_conf(const struct source *s, struct schema *schema)
 				    .schema = schema,
 				    .fields = s->fields,
 				    .nfields = s->nfields,
+				    .only = s->only.name != NULL ? &s->only : NULL,
 				    .tz = source_clock_zone(s->clock),
 				    .hold = s->spec.hold };
 }
@@ -546,6 +547,9 @@ source_start(void *self, struct op *op)
 	int rc = 0;
 
 	s->task = op_task(op);
+	if (s->task != NULL && s->task->selects && s->fields == NULL &&
+	    (rc = source_select(s)) != 0)
+		return rc;
 	s->timed = s->spec.time != TIME_NONE;
 	for (unsigned i = 0; i < s->n; i++)
 		s->timed =

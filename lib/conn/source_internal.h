@@ -26,6 +26,8 @@ struct source {
 	struct schema schema;
 	struct fmt_field *fields;
 	unsigned nfields;
+	struct fmt_only only;	    /* what is read downstream and by the clock; name NULL: all */
+	struct schema dropped;	    /* the others, for "did you mean" */
 	bool *seen;		    /* of the columns named */
 	unsigned unseen;	    /* how many have not been seen yet */
 	struct source_clock *clock; /* event times */
@@ -69,6 +71,8 @@ chan_of(const struct source *s, unsigned i)
 int source_add_file(void *cookie, const char *path);
 int source_add_split(struct source *s, struct split *sp); /* taken over, also on error */
 int source_add_other(struct source *s, const char *path);
+/* Of all fields keep those that the task tells and those that hold times. */
+int source_select(struct source *s);
 /* The fields of --meta get their numbers, in the schema as it is. */
 int source_find_meta(struct source *s);
 

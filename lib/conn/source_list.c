@@ -253,6 +253,25 @@ add_column(void *cookie, const char *piece, size_t n)
 	return rc;
 }
 
+/* ---- what is read downstream ---- */
+
+int
+source_select(struct source *s)
+{
+	const struct op_task *t = s->task;
+	unsigned n = source_clock_nfields(s->clock);
+	const char **name = calloc(t->nreads + n + 1, sizeof(*name));
+
+	if (name == NULL)
+		return ferr(FERR_NOMEM, "out of memory");
+	for (unsigned i = 0; i < t->nreads; i++)
+		name[i] = t->reads[i];
+	for (unsigned i = 0; i < n; i++)
+		name[t->nreads + i] = source_clock_field(s->clock, i);
+	s->only = (struct fmt_only){ name, t->nreads + n, &s->dropped };
+	return 0;
+}
+
 /* ---- making one ---- */
 
 static int
@@ -287,6 +306,7 @@ source_new(struct source **out, const struct source_spec *spec)
 	s->inotify = -1;
 	s->meta_file = s->meta_offset = -1;
 	schema_init(&s->schema);
+	schema_init(&s->dropped);
 	wm_init(&s->wm, NULL, 0);
 	if (spec->fields != NULL && (rc = expr_split(spec->fields, ',', add_column, s)) != 0)
 		rc = ferr_prefix(rc, "--fields");
@@ -296,7 +316,7 @@ source_new(struct source **out, const struct source_spec *spec)
 		rc = ferr(FERR_NOMEM, "out of memory");
 	s->unseen = s->nfields;
 	if (rc == 0)
-		rc = source_clock_new(&s->clock, spec);
+		rc = source_clock_new(&s->clock, spec, &s->dropped);
 	if (rc == 0 && spec->marks == MARKS_EACH && spec->time == TIME_NONE && s->n > 0 &&
 	    s->splits[0]->kind != SPLIT_GEN)
 		rc = ferr(FERR_USAGE,
@@ -325,10 +345,12 @@ source_free(struct source *s)
 	source_state_close(s);
 	source_clock_free(s->clock);
 	schema_fini(&s->schema);
+	schema_fini(&s->dropped);
 	buf_fini(&s->tmp);
 	free(s->others);
 	free(s->missing);
 	free(s->fields);
+	free((void *)(uintptr_t)s->only.name);
 	free(s->seen);
 	free(s->splits);
 	free(s->chans);

@@ -25,6 +25,7 @@ struct source_clock {
 	int64_t bound, max_ahead;
 	struct time_field time, mark;
 	struct tz *tz;
+	const struct schema *dropped;
 };
 
 /* FIELD[:FORMAT]; the field may be quoted, so the colon is looked for behind quotes. */
@@ -53,7 +54,8 @@ open_field(struct time_field *f, const char *spec, const char *option)
 }
 
 int
-source_clock_new(struct source_clock **out, const struct source_spec *spec)
+source_clock_new(struct source_clock **out, const struct source_spec *spec,
+		 const struct schema *dropped)
 {
 	struct source_clock *c = calloc(1, sizeof(*c));
 	int rc = 0;
@@ -61,6 +63,7 @@ source_clock_new(struct source_clock **out, const struct source_spec *spec)
 	if (c == NULL)
 		return ferr(FERR_NOMEM, "out of memory");
 	c->kind = spec->time;
+	c->dropped = dropped;
 	c->bound = spec->out_of_order;
 	c->max_ahead = spec->max_ahead;
 	if (spec->time == TIME_FIELD)
@@ -93,6 +96,21 @@ source_clock_free(struct source_clock *c)
 	close_field(&c->mark);
 	tz_free(c->tz);
 	free(c);
+}
+
+unsigned
+source_clock_nfields(const struct source_clock *c)
+{
+	return (c->time.e != NULL ? expr_nfields(c->time.e) : 0) +
+	       (c->mark.e != NULL ? expr_nfields(c->mark.e) : 0);
+}
+
+const char *
+source_clock_field(const struct source_clock *c, unsigned i)
+{
+	unsigned n = c->time.e != NULL ? expr_nfields(c->time.e) : 0;
+
+	return i < n ? expr_field(c->time.e, i) : expr_field(c->mark.e, i - n);
 }
 
 void
@@ -172,6 +190,8 @@ no_time(const struct source_clock *c, const struct schema *s, const struct val *
 {
 	const char *near = c->time.plain && c->time.i < 0 ? schema_near(s, c->time.name) : NULL;
 
+	if (near == NULL && c->time.plain && c->time.i < 0)
+		near = schema_near(c->dropped, c->time.name);
 	return ferr(FERR_DATA, "no event time: field '%s' is %s%s%s%s", c->time.name,
 		    v->t == VAL_ABSENT || c->time.i < 0 ? "missing" : "null",
 		    near != NULL ? "; did you mean '" : "", near != NULL ? near : "",

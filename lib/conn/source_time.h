@@ -7,7 +7,9 @@
 #include "conn/split.h"
 
 struct source_clock;
-int source_clock_new(struct source_clock **out, const struct source_spec *spec); /* FERR_USAGE */
+/* dropped: fields that records have and rows have not; borrowed.  FERR_USAGE. */
+int source_clock_new(struct source_clock **out, const struct source_spec *spec,
+		     const struct schema *dropped);
 void source_clock_free(struct source_clock *c);
 
 /* The schema given next may be another one at the same address. */
@@ -19,6 +21,9 @@ int source_clock_time(struct source_clock *c, struct split *sp, const struct sch
 /* --watermark field: 1 and the mark that the row carries, 0 none, or FERR_DATA. */
 int source_clock_mark(struct source_clock *c, struct split *sp, const struct schema *s,
 		      const uint8_t *row, int64_t *wm);
+/* The top-level fields that it reads. */
+unsigned source_clock_nfields(const struct source_clock *c);
+const char *source_clock_field(const struct source_clock *c, unsigned i);
 const struct tz *source_clock_zone(const struct source_clock *c); /* --tz; NULL: UTC */
 /* The field of --watermark field: if no record has carried it so far, else NULL. */
 const char *source_clock_unseen(const struct source_clock *c);

@@ -55,7 +55,7 @@ split_map_fields(struct split_in *in)
 		map[i] = -1;
 		if ((f[i].flags & FIELD_HIDDEN) != 0)
 			continue;
-		if (in->conf.fields == NULL)
+		if (in->conf.fields == NULL && fmt_wants(in->conf.only, f[i].name, f[i].n))
 			map[i] = schema_add(in->conf.schema, f[i].name, f[i].n);
 		for (unsigned k = 0; k < in->conf.nfields; k++) {
 			if (strcmp(in->conf.fields[k].name, f[i].name) == 0)

@@ -55,8 +55,9 @@ struct split_conf {
 	struct schema *schema;
 	const struct fmt_field *fields;
 	unsigned nfields;
-	const struct tz *tz; /* of times without a zone */
-	bool hold;	     /* an unterminated last line stays for the next run */
+	const struct fmt_only *only; /* of files: as in fmt.h; outlives the split */
+	const struct tz *tz;	     /* of times without a zone */
+	bool hold;		     /* an unterminated last line stays for the next run */
 };
 
 int split_new(struct split **out, enum split_kind kind, const char *name, bool follow);

@@ -42,7 +42,8 @@ split_fmt_conf(const struct split_in *in, enum fmt_kind kind)
 				  .tz = in->conf.tz,
 				  .schema = in->conf.schema,
 				  .fields = in->conf.fields,
-				  .nfields = in->conf.nfields };
+				  .nfields = in->conf.nfields,
+				  .only = in->conf.only };
 }
 
 /* split_place.c: a split just opened goes to where it was parked. */

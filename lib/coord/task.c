@@ -7,6 +7,7 @@
 
 #define WIRES_MAX 65536
 #define SNAPS_MAX 65536
+#define READS_MAX 65536
 
 static int
 put_fds(struct buf *out, const int *fd, unsigned n)
@@ -15,6 +16,16 @@ put_fds(struct buf *out, const int *fd, unsigned n)
 
 	for (unsigned i = 0; i < n && rc == 0; i++)
 		rc = pack_u32(out, (uint32_t)fd[i]);
+	return rc;
+}
+
+static int
+put_reads(struct buf *out, const struct op_task *t)
+{
+	int rc = pack_u32(out, t->nreads);
+
+	for (unsigned i = 0; i < t->nreads && rc == 0; i++)
+		rc = pack_text(out, t->reads[i]);
 	return rc;
 }
 
@@ -36,7 +47,8 @@ put_snaps(struct buf *out, const struct op_task *t)
 int
 task_encode(const struct op_task *t, const struct task_wires *w, struct buf *out)
 {
-	uint32_t flags = (t->exactly ? 1u : 0) | (t->same ? 2u : 0) | (t->rewind ? 4u : 0);
+	uint32_t flags = (t->exactly ? 1u : 0) | (t->same ? 2u : 0) | (t->rewind ? 4u : 0) |
+			 (t->selects ? 8u : 0);
 	int rc;
 
 	if ((rc = pack_bytes(out, t->job, sizeof(t->job))) != 0 ||
@@ -46,8 +58,8 @@ task_encode(const struct op_task *t, const struct task_wires *w, struct buf *out
 	    (rc = pack_u32(out, t->lo)) != 0 || (rc = pack_u32(out, t->hi)) != 0 ||
 	    (rc = pack_u32(out, flags)) != 0 || (rc = pack_text(out, t->stage)) != 0 ||
 	    (rc = pack_text(out, t->store)) != 0 || (rc = pack_text(out, t->local)) != 0 ||
-	    (rc = put_snaps(out, t)) != 0 || (rc = put_fds(out, w->in, w->nin)) != 0 ||
-	    (rc = put_fds(out, w->out, w->nout)) != 0 ||
+	    (rc = put_reads(out, t)) != 0 || (rc = put_snaps(out, t)) != 0 ||
+	    (rc = put_fds(out, w->in, w->nin)) != 0 || (rc = put_fds(out, w->out, w->nout)) != 0 ||
 	    (rc = put_fds(out, w->edge, w->nout)) != 0 || (rc = pack_u32(out, w->nside)) != 0)
 		return rc;
 	for (unsigned i = 0; i < w->nside && rc == 0; i++) {
@@ -66,6 +78,18 @@ get_fds(struct ctl_body *b, int **fd, unsigned *n)
 		return ferr(FERR_CORRUPT, "a start message is damaged");
 	for (*n = 0; *n < count; (*n)++)
 		(*fd)[*n] = (int)ctl_u32(b);
+	return 0;
+}
+
+static int
+get_reads(struct ctl_body *b, struct op_task *t)
+{
+	uint32_t count = ctl_u32(b);
+
+	if (count > READS_MAX || (t->reads = calloc(count + 1, sizeof(*t->reads))) == NULL)
+		return ferr(FERR_CORRUPT, "a start message is damaged");
+	for (; t->nreads < count; t->nreads++)
+		t->reads[t->nreads] = ctl_text(b);
 	return 0;
 }
 
@@ -115,10 +139,12 @@ task_decode(struct op_task *t, struct task_wires *w, const uint8_t *p, size_t n)
 	t->exactly = (flags & 1) != 0;
 	t->same = (flags & 2) != 0;
 	t->rewind = (flags & 4) != 0;
+	t->selects = (flags & 8) != 0;
 	t->stage = ctl_text(&b);
 	t->store = ctl_text(&b);
 	t->local = ctl_text(&b);
-	if ((rc = get_snaps(&b, t)) != 0 || (rc = get_fds(&b, &w->in, &w->nin)) != 0 ||
+	if ((rc = get_reads(&b, t)) != 0 || (rc = get_snaps(&b, t)) != 0 ||
+	    (rc = get_fds(&b, &w->in, &w->nin)) != 0 ||
 	    (rc = get_fds(&b, &w->out, &w->nout)) != 0 || (rc = get_fds(&b, &w->edge, &edges)) != 0)
 		return rc;
 	if ((sides = ctl_u32(&b)) > WIRES_MAX ||
@@ -140,6 +166,9 @@ task_fini(struct op_task *t, struct task_wires *w)
 		snap_fini(&t->snap[i]);
 	for (unsigned i = 0; i < w->nside; i++)
 		free(w->side[i].path);
+	for (unsigned i = 0; i < t->nreads; i++)
+		free(t->reads[i]);
+	free(t->reads);
 	free(t->snap);
 	free(t->stage);
 	free(t->store);

@@ -23,7 +23,10 @@ struct op_task {
 	char *local;	     /* directory for what can be rebuilt, ours alone; not made yet */
 	bool exactly;	     /* the guarantee that is asked for */
 	bool rewind;	     /* --accept-rewind: output ahead of the checkpoint is cut back */
-	struct snap *snap;   /* what the stage is restored from: one per old subtask, all of them */
+	bool selects;	     /* a source: of all fields only `reads` are wanted downstream */
+	char **reads;
+	unsigned nreads;
+	struct snap *snap; /* what the stage is restored from: one per old subtask, all of them */
 	unsigned nsnap;
 	bool same; /* the parallelism has not changed: snap[subtask] is ours alone */
 };

@@ -557,6 +557,22 @@ choose_columns(struct fmt_reader *r, const uint8_t *s, size_t n, struct fmt_bad 
 	return 0;
 }
 
+/* Columns that nobody reads go once the header is known to be good. */
+static void
+drop_columns(struct fmt_reader *r)
+{
+	struct csv *c = r->csv;
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < c->nkept; i++) {
+		unsigned col = c->kept[i].col;
+
+		if (fmt_wants(r->only, cell_text(c, col), c->cells[col].n))
+			c->kept[n++] = c->kept[i];
+	}
+	c->nkept = n;
+}
+
 /* Number the kept columns in the schema and see how rows are best made. */
 static int
 number_columns(struct fmt_reader *r, const uint8_t *s, size_t n, struct fmt_bad *bad)
@@ -620,8 +636,10 @@ exact_header(struct fmt_reader *r, const uint8_t *s, size_t n, struct fmt_bad *b
 	};
 	if (c->kept == NULL || c->cut.ends == NULL)
 		return FERR_NOMEM;
-	if ((rc = choose_columns(r, s, n, bad)) == 0)
+	if ((rc = choose_columns(r, s, n, bad)) == 0) {
+		drop_columns(r);
 		rc = number_columns(r, s, n, bad);
+	}
 	c->broken = rc != 0;
 	return rc;
 }

@@ -215,6 +215,7 @@ fmt_reader_new(struct fmt_reader **out, const struct fmt_conf *conf)
 		return FERR_NOMEM;
 	r->kind = conf->kind;
 	r->schema = conf->schema;
+	r->only = conf->only;
 	r->typed.tz = conf->tz;
 	r->line = r->rec_line = 1;
 	if ((rc = copy_fields(r, conf)) != 0)

@@ -20,6 +20,7 @@
 #define FMT_FMT_H
 
 #include "base/buf.h"
+#include "fmt/only.h"
 #include "row/row.h"
 
 struct tz;
@@ -40,6 +41,9 @@ struct fmt_conf {
 	struct schema *schema;		/* names are appended here; outlives the reader */
 	const struct fmt_field *fields; /* --fields, already in the schema; NULL: all */
 	unsigned nfields;
+	/* Of all fields only these, as if the records had no others; NULL: all.  Not beside
+	 * --fields. Outlives the reader. */
+	const struct fmt_only *only;
 	const struct tz *tz; /* of times that name no zone, NULL: UTC; outlives the reader */
 };
 

@@ -30,9 +30,10 @@ struct fmt_reader {
 	struct schema *schema;
 	struct fmt_field *fields; /* own copy with own names; NULL: all */
 	unsigned nfields;
-	uint64_t line;	   /* line of the next byte, from 1 */
-	uint64_t col;	   /* bytes of that line already behind us */
-	uint64_t rec_line; /* line of the record last returned */
+	const struct fmt_only *only; /* borrowed */
+	uint64_t line;		     /* line of the next byte, from 1 */
+	uint64_t col;		     /* bytes of that line already behind us */
+	uint64_t rec_line;	     /* line of the record last returned */
 	size_t seen;	   /* bytes at the head of the feed known to hold no record's end */
 	bool begun;	   /* the place of a BOM is behind us */
 	bool resumed;	   /* set_line was called: we may stand in the middle of an array */

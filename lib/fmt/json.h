@@ -19,6 +19,7 @@
 #define FMT_JSON_H
 
 #include "base/buf.h"
+#include "fmt/only.h"
 #include "row/row.h"
 
 #define JSON_DEPTH_MAX 512
@@ -34,6 +35,9 @@ void json_reader_free(struct json_reader *r);
  * other fields are still checked, but not stored.  names[i] goes to field to[i] of the schema.
  */
 int json_reader_only(struct json_reader *r, const char *const *names, const unsigned *to, size_t n);
+/* Or keep these (fmt/only.h): they are appended to the schema as they come; the others are checked.
+ */
+void json_reader_select(struct json_reader *r, const struct fmt_only *only);
 
 struct json_bad {
 	size_t at;	    /* byte offset of the fault in the text, from 0 */

@@ -41,6 +41,7 @@ struct json_reader {
 	uint32_t nnames;
 	uint32_t *index; /* open addressing on name.hash, 2 * NAMES_MAX entries; 0 is free */
 	struct buf texts, scratch;
+	const struct fmt_only *select;
 	char **only; /* --fields, or NULL */
 	unsigned *only_to;
 	size_t nonly;
@@ -130,6 +131,12 @@ json_reader_only(struct json_reader *r, const char *const *names, const unsigned
 	return 0;
 }
 
+void
+json_reader_select(struct json_reader *r, const struct fmt_only *only)
+{
+	r->select = only;
+}
+
 /* ---- names ---- */
 
 static inline bool
@@ -205,6 +212,8 @@ resolve(struct json_reader *r, const uint8_t *s, size_t n, bool escaped, int *sl
 		name = (const char *)r->scratch.p;
 	}
 	*slot = -1;
+	if (!fmt_wants(r->select, name, n))
+		return 0;
 	if (r->only == NULL) {
 		*slot = schema_find(r->schema, name, n);
 		return *slot < 0 ? NEW_NAME : 0;

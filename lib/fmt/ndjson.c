@@ -52,6 +52,7 @@ ndjson_new(struct ndjson **out, const struct fmt_reader *r)
 		if ((rc = json_reader_only(j->json, names, to, r->nfields)) != 0)
 			goto err;
 	}
+	json_reader_select(j->json, r->only);
 	free(names);
 	free(to);
 	*out = j;

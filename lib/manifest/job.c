@@ -34,12 +34,20 @@ job_new(struct job **out)
 	return 0;
 }
 
+void
+job_list_fini(struct job_list *l)
+{
+	for (unsigned i = 0; i < l->n; i++)
+		free(l->v[i]);
+	free(l->v);
+	*l = (struct job_list){ NULL, 0 };
+}
+
 static void
 facts_fini(struct job_facts *f)
 {
-	for (unsigned i = 0; i < f->nsides; i++)
-		free(f->sides[i]);
-	free(f->sides);
+	job_list_fini(&f->sides);
+	job_list_fini(&f->reads);
 	free(f->noreplay);
 	free(f->target);
 	free(f->atleast);
@@ -58,6 +66,7 @@ stage_fini(struct job_stage *s)
 	free(s->name);
 	free(s->at);
 	facts_fini(&s->facts);
+	job_list_fini(&s->reads);
 }
 
 void
@@ -397,20 +406,20 @@ set_text(char **to, const char *value)
 	return 0;
 }
 
-static int
-add_side(struct job_facts *f, const char *path)
+int
+job_list_add(struct job_list *l, const char *s)
 {
 	char **v;
 
-	for (unsigned i = 0; i < f->nsides; i++)
-		if (strcmp(f->sides[i], path) == 0)
+	for (unsigned i = 0; i < l->n; i++)
+		if (strcmp(l->v[i], s) == 0)
 			return 0;
-	if ((v = grow_by_one(f->sides, f->nsides, sizeof(*v))) == NULL)
+	if ((v = grow_by_one(l->v, l->n, sizeof(*v))) == NULL)
 		return no_memory();
-	f->sides = v;
-	if ((v[f->nsides] = strdup(path)) == NULL)
+	l->v = v;
+	if ((v[l->n] = strdup(s)) == NULL)
 		return no_memory();
-	f->nsides++;
+	l->n++;
 	return 0;
 }
 
@@ -446,13 +455,15 @@ take_fact(struct job_facts *f, const char *key, const char *value)
 		bool *to;
 	} flags[] = {
 		{ "source", &f->source }, { "sink", &f->sink },	  { "stateful", &f->stateful },
-		{ "lanes", &f->lanes },	  { "print", &f->print },
+		{ "lanes", &f->lanes },	  { "print", &f->print }, { "selects", &f->selects },
+		{ "passes", &f->passes },
 	};
 	const struct {
 		const char *key;
 		char **to;
 	} texts[] = {
-		{ "noreplay", &f->noreplay }, { "target", &f->target }, { "atleast", &f->atleast }, { "name", &f->name },
+		{ "noreplay", &f->noreplay }, { "target", &f->target },
+		{ "atleast", &f->atleast },   { "name", &f->name },
 		{ "most_why", &f->most_why }, { "at", &f->at },
 	};
 	const struct {
@@ -477,7 +488,9 @@ take_fact(struct job_facts *f, const char *key, const char *value)
 		if (strcmp(numbers[i].key, key) == 0)
 			return unit_int(value, key, 0, INT64_MAX, numbers[i].to);
 	if (strcmp(key, "side") == 0)
-		return add_side(f, value);
+		return job_list_add(&f->sides, value);
+	if (strcmp(key, "reads") == 0)
+		return job_list_add(&f->reads, value);
 	if (strcmp(key, "by") == 0)
 		return set_by(f, value);
 	if (strcmp(key, "groups") == 0)

@@ -29,37 +29,45 @@
 
 #include "base/buf.h"
 
+struct job_list {
+	char **v;
+	unsigned n;
+};
+
 enum job_by { BY_FORWARD, BY_KEY, BY_REBALANCE, BY_BROADCAST, BY_GLOBAL, BY_UNSET };
 
 /*
  * What a stage says of itself when it is asked (FJORD_DESCRIBE; struct op_facts in op/op.h): one
  * line each, `key value` (the rest of the line; that of a flag is not looked at):
- *	flags	source sink stateful lanes print
+ *	flags	source sink stateful lanes print selects passes
  *	texts	noreplay atleast name most_why at target
  *	numbers	parallel most groups mem (bytes)
  *	by	forward key rebalance broadcast global
  *	side	a path; once for each
+ *	reads	a field; once for each
  * That fsource is a source, fsink and fcat are sinks need not be said.
  */
 struct job_facts {
 	bool known;
 	bool source, sink;
-	bool stateful;	  /* keeps keyed state */
-	bool lanes;	  /* publishes output exactly once by epochs */
-	char *target;	  /* a sink: the file or directory it writes; NULL: none that could be shared */
+	bool stateful; /* keeps keyed state */
+	bool lanes;    /* publishes output exactly once by epochs */
+	char *target; /* a sink: the file or directory it writes; NULL: none that could be shared */
 	char *noreplay;	  /* a source that cannot go back: why, and what to do instead */
 	char *atleast;	  /* a sink that is not exactly-once: why */
 	char *name;	  /* --name */
 	int64_t parallel; /* -p; 0: not said */
 	int64_t most;	  /* the most subtasks it can have (FILE: 1); 0: any */
 	char *most_why;
-	enum job_by by;	 /* how its output is spread; BY_UNSET: keys stay as they are */
-	uint32_t groups; /* fkey --groups; 0: not said */
-	int64_t mem;	 /* --mem */
-	char *at;	 /* --at */
-	char **sides;	 /* paths that receive records: --late, --on-bad */
-	unsigned nsides;
-	bool print; /* prints to stdout */
+	enum job_by by;	       /* how its output is spread; BY_UNSET: keys stay as they are */
+	uint32_t groups;       /* fkey --groups; 0: not said */
+	int64_t mem;	       /* --mem */
+	char *at;	       /* --at */
+	struct job_list sides; /* paths that receive records: --late, --on-bad */
+	bool print;	       /* prints to stdout */
+	bool selects;	       /* of its input's fields it reads those of `reads` alone */
+	bool passes;	       /* ... and gives out the others as well */
+	struct job_list reads;
 };
 
 struct job_stage {
@@ -78,6 +86,8 @@ struct job_stage {
 	uint32_t groups; /* key groups of its input and state; set before job_plan: state is kept
 			    with so many, they stay */
 	bool keyed;	 /* its input has a key */
+	bool selects;	 /* from here on (of a source: behind it) no field is read but `reads` */
+	struct job_list reads;
 };
 
 struct job_edge {
@@ -131,7 +141,8 @@ int job_facts(struct job *j, unsigned i, const char *lines, size_t n);
  * by global alone; behind BY_KEY the input is keyed until --global or --rebalance or --broadcast
  * takes the key away, and an input of several edges is keyed when all are; equal parallelism and
  * BY_UNSET is forward; unequal: by key when keyed, else rebalance; many into one: global. fkeys
- * whose keys meet (fjoin) get the same number of groups.
+ * whose keys meet (fjoin) get the same number of groups.  A field that nobody reads need not leave
+ * its source; whole records go into sinks and side outputs.
  */
 int job_plan(struct job *j, int64_t parallel, bool atleast);
 

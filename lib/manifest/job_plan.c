@@ -104,8 +104,8 @@ add_side_sink(struct job *j, unsigned from, const char *path, unsigned *out)
 static int
 settle_sides(struct job *j, unsigned i)
 {
-	for (unsigned k = 0; k < j->stage[i].facts.nsides; k++) {
-		const char *path = j->stage[i].facts.sides[k];
+	for (unsigned k = 0; k < j->stage[i].facts.sides.n; k++) {
+		const char *path = j->stage[i].facts.sides.v[k];
 		int rc, sink = find_side_sink(j, path);
 		unsigned to = (unsigned)sink;
 
@@ -133,8 +133,8 @@ check_sides(const struct job *j)
 		const struct job_stage *from = &j->stage[j->edge[i].from];
 		bool found = j->edge[i].side == NULL;
 
-		for (unsigned k = 0; !found && k < from->facts.nsides; k++)
-			found = strcmp(from->facts.sides[k], j->edge[i].side) == 0;
+		for (unsigned k = 0; !found && k < from->facts.sides.n; k++)
+			found = strcmp(from->facts.sides.v[k], j->edge[i].side) == 0;
 		if (!found)
 			return fail(from,
 				    "it has no side output %s: name it behind --late or "
@@ -505,7 +505,7 @@ plan_stages(struct plan *p)
 	for (unsigned i = 0; i < j->nedges; i++)
 		if ((rc = settle_edge(p, &j->edge[i])) != 0)
 			return rc;
-	return 0;
+	return job_settle_reads(j, p->order);
 }
 
 int

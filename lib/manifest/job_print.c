@@ -238,6 +238,19 @@ name_width(const struct job *j)
 	return (int)width;
 }
 
+/* Which fields leave a source, when not all do. */
+static int
+put_reads(struct buf *out, const struct job_stage *s)
+{
+	int rc = buf_puts(out, s->at != NULL ? ", downstream reads" : "  # downstream reads");
+
+	if (rc == 0 && s->reads.n == 0)
+		rc = buf_puts(out, " no field");
+	for (unsigned i = 0; i < s->reads.n && rc == 0; i++)
+		rc = buf_printf(out, "%s %s", i > 0 ? "," : "", s->reads.v[i]);
+	return rc;
+}
+
 static int
 put_stage(struct buf *out, const struct job_stage *s, int width)
 {
@@ -250,6 +263,8 @@ put_stage(struct buf *out, const struct job_stage *s, int width)
 	if ((s->keyed && (rc = buf_printf(out, "  # keyed, %u key groups", s->groups)) != 0) ||
 	    (s->at != NULL &&
 	     (rc = buf_printf(out, "%s at %s", s->keyed ? "," : "  #", s->at)) != 0))
+		return rc;
+	if (s->facts.source && s->selects && (rc = put_reads(out, s)) != 0)
 		return rc;
 	return buf_putc(out, '\n');
 }

@@ -50,6 +50,9 @@ int no_memory(void);
 void *grow_by_one(void *v, unsigned n, size_t size);
 
 int job_new(struct job **out);
+/* Add a copy of s, unless it is there. */
+int job_list_add(struct job_list *l, const char *s);
+void job_list_fini(struct job_list *l);
 int job_add_stage(struct job *j, unsigned *at); /* without words */
 int job_add_word(struct job *j, unsigned stage, const char *s, size_t n);
 int job_set_word(struct job *j, unsigned stage, unsigned word, char mark, const char *s);
@@ -70,6 +73,11 @@ int job_check_hosts(const char *hosts);
 int job_find(const struct job *j, const char *name); /* a stage's index, or -1 */
 /* FERR_USAGE: there is no stage of that name (did you mean). */
 int job_no_stage(const struct job *j, const char *name);
+
+/* ---- job_reads.c: which fields each stage needs; order: each behind all that it reads from ----
+ */
+
+int job_settle_reads(struct job *j, const unsigned *order);
 
 /* ---- tool.c: the programs that can be stages ---- */
 

@@ -1,6 +1,7 @@
 /* describe: what a stage says of itself, for the planner; see op.h and manifest/job.h. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "fio/fio.h"
@@ -25,6 +26,34 @@ text(const char *key, const char *value)
 {
 	if (value != NULL)
 		printf("%s %s\n", key, value);
+}
+
+void
+op_reads(struct op_facts *f, const char *field)
+{
+	char **v = realloc(f->reads.v, (f->reads.n + 1) * sizeof(*v));
+
+	if (v != NULL)
+		f->reads.v = v;
+	if (v == NULL || (v[f->reads.n] = strdup(field)) == NULL)
+		f->selects = false;
+	else
+		f->reads.n++;
+}
+
+/* Which fields of its input it needs; a name that is no line of text cannot be told. */
+static void
+fields(struct op_facts *f)
+{
+	for (unsigned i = 0; i < f->reads.n; i++)
+		f->selects = f->selects && strchr(f->reads.v[i], '\n') == NULL;
+	if (!f->selects)
+		return;
+	printf("selects 1\n");
+	if (f->passes)
+		printf("passes 1\n");
+	for (unsigned i = 0; i < f->reads.n; i++)
+		text("reads", f->reads.v[i]);
 }
 
 int
@@ -63,5 +92,7 @@ op_describe(const struct op_class *cls, void *self, const struct op_conf *conf)
 		text("side", f.side[i]);
 	if (conf->on_bad == BAD_PATH)
 		text("side", conf->bad_path);
+	fields(&f);
+	names_fini(&f.reads);
 	return fflush(stdout) == 0 ? 0 : ferr_sys(FERR_IO, "stdout");
 }

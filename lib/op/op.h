@@ -23,6 +23,7 @@
 #include "base/text.h"
 #include "coord/task.h"
 #include "ev/work.h"
+#include "expr/names.h"
 #include "fmt/fmt.h"
 #include "fmt/json.h"
 #include "frame/frame.h"
@@ -73,7 +74,11 @@ struct op_facts {
 	const char *side[2]; /* paths that receive records, beside that of --on-bad */
 	bool print;	     /* prints to stdout */
 	const char *target;  /* a sink: the file or directory that it writes */
+	bool selects;	     /* of its input's fields it reads those of `reads` alone */
+	bool passes;	     /* ... and gives out the others as well */
+	struct names reads;  /* op_reads; owned */
 };
+void op_reads(struct op_facts *f, const char *field); /* no memory: selects is taken back */
 
 struct op_class {
 	const char *name;

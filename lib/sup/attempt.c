@@ -192,7 +192,10 @@ send_start(struct run *r, uint32_t number, const struct wiring *g)
 			     .stage = st->name,
 			     .store = (char *)(uintptr_t)r->conf.dir,
 			     .exactly = r->conf.exactly,
-			     .rewind = r->conf.accept_rewind };
+			     .rewind = r->conf.accept_rewind,
+			     .selects = st->facts.source && st->selects,
+			     .reads = st->reads.v,
+			     .nreads = st->reads.n };
 	int rc;
 
 	memcpy(t.job, r->conf.id, sizeof(t.job));

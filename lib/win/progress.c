@@ -18,6 +18,9 @@ win_describe(void *self, struct op_facts *f)
 
 	f->stateful = true;
 	f->side[0] = w->spec.late;
+	f->selects = true; /* the key's fields are named by who sets it */
+	for (unsigned i = 0; i < aggs_nfields(w->aggs); i++)
+		op_reads(f, aggs_field(w->aggs, i));
 }
 
 /* ---- the signature ---- */

@@ -278,8 +278,8 @@ T(facts_are_read_line_by_line)
 	T_STR(f->name, "x y");
 	T_STR(f->most_why, "so");
 	T_STR(f->at, "h,i");
-	T_STR(f->sides[0], "a b");
-	T_INT(f->nsides, 2);
+	T_STR(f->sides.v[0], "a b");
+	T_INT(f->sides.n, 2);
 	T_INT(f->parallel, 3);
 	T_INT(f->most, 4);
 	T_INT(f->by, BY_BROADCAST);
@@ -287,11 +287,55 @@ T(facts_are_read_line_by_line)
 	T_INT(f->mem, 1024);
 	T_OK(f->atleast == NULL);
 	T_INT(job_facts(j, 1, "", 0), 0);
-	T_OK(f->known && !f->source && f->nsides == 0 && f->by == BY_UNSET);
+	T_OK(f->known && !f->source && f->sides.n == 0 && f->by == BY_UNSET);
 	T_INT(job_facts(j, 1, "colour red", 10), FERR_USAGE);
 	T_OK(!f->known && strstr(ferr_text(), "fmap") != NULL);
 	T_INT(job_facts(j, 1, "by magic", 8), FERR_USAGE);
 	T_INT(job_facts(j, 1, "most x", 6), FERR_USAGE);
+	job_free(j);
+}
+
+/* What stage i needs of its input, or a source must give out: "k v", or "all". */
+static void
+needs(const struct job *j, unsigned i, const char *want)
+{
+	char got[200] = "";
+	size_t n = 0;
+
+	for (unsigned k = 0; k < j->stage[i].reads.n; k++)
+		n += (size_t)snprintf(got + n, sizeof(got) - n, "%s%s", k > 0 ? " " : "",
+				      j->stage[i].reads.v[k]);
+	T_STR(j->stage[i].selects ? got : "all", want);
+}
+
+static void
+says(struct job *j, unsigned i, const char *facts)
+{
+	T_INT(job_facts(j, i, facts, strlen(facts)), 0);
+}
+
+T(fields_that_nobody_reads_need_not_leave_their_source)
+{
+	struct job *j = parse("a = fsource a\n@a | fkey k | fwindow global | fsink b\n"
+			      "@a | fmap | fwindow global | fsink c");
+
+	says(j, 1, "by key\nselects\npasses\nreads k");
+	says(j, 2, "stateful\nselects\nreads v\nreads k");
+	says(j, 4, "selects\npasses\nreads w");
+	says(j, 5, "stateful\nselects");
+	T_INT(job_plan(j, 1, false), 0);
+	needs(j, 0, "k v w");
+	needs(j, 1, "k v");
+	needs(j, 2, "v k");
+	needs(j, 3, "all");
+	needs(j, 4, "w");
+	needs(j, 5, "");
+	says(j, 4, "passes\nreads w"); /* it does not say that it reads no others */
+	T_INT(job_plan(j, 1, false), 0);
+	needs(j, 0, "all");
+	says(j, 4, "selects\nreads w\nside late");
+	T_INT(job_plan(j, 1, false), 0);
+	needs(j, 0, "all");
 	job_free(j);
 }
 

@@ -1,0 +1,49 @@
+/* job_reads: fields that nobody downstream reads need not leave their source; see job_plan (job.h).
+ */
+#include "manifest/manifest_internal.h"
+
+/* Add what the readers of stage i's output need; false: they need whole records. */
+static int
+need_of_readers(const struct job *j, unsigned i, struct job_list *need, bool *selects)
+{
+	int rc;
+
+	for (unsigned e = 0; e < j->nedges; e++) {
+		const struct job_stage *to = &j->stage[j->edge[e].to];
+
+		if (j->edge[e].from != i || j->edge[e].side != NULL)
+			continue;
+		*selects = *selects && to->selects;
+		for (unsigned k = 0; k < to->reads.n; k++)
+			if ((rc = job_list_add(need, to->reads.v[k])) != 0)
+				return rc;
+	}
+	return 0;
+}
+
+static int
+settle(struct job *j, unsigned i)
+{
+	struct job_stage *s = &j->stage[i];
+	const struct job_facts *f = &s->facts;
+	int rc = 0;
+
+	job_list_fini(&s->reads);
+	/* A side output of a source takes the text of records, any other whole records. */
+	s->selects = f->source || (f->selects && f->sides.n == 0);
+	for (unsigned k = 0; k < f->reads.n && rc == 0; k++)
+		rc = job_list_add(&s->reads, f->reads.v[k]);
+	if (rc == 0 && (f->source || f->passes))
+		rc = need_of_readers(j, i, &s->reads, &s->selects);
+	return rc;
+}
+
+int
+job_settle_reads(struct job *j, const unsigned *order)
+{
+	int rc = 0;
+
+	for (unsigned k = j->nstages; k > 0 && rc == 0; k--)
+		rc = settle(j, order[k - 1]);
+	return rc;
+}

@@ -56,7 +56,7 @@ $(CMDS:%=$(BIN)/%): $(BIN)/%: $$(patsubst %.c,$(BUILD)/%.o,$$(wildcard cmd/%/*.c
 	@echo '  LD $@'
 	@$(CC) $(FJORD_CFLAGS) $^ -o $@ $(LIBS)
 
-$(BUILD)/unit/%: tests/unit/%.c tests/unit/t.h $(BUILD)/liball.a
+$(BUILD)/unit/%: tests/unit/%.c $(wildcard tests/unit/*.h) $(BUILD)/liball.a
 	@mkdir -p $(@D)
 	@echo '  LD $@'
 	@$(CC) $(FJORD_CFLAGS) -Itests/unit $< $(BUILD)/liball.a -o $@ $(LIBS)

@@ -169,6 +169,7 @@ main(int argc, char **argv)
 	struct op_main m;
 	int rc, fd;
 
+	conf.role = OP_VIEWER;
 	rc = op_main_begin(&m, &cmd, tables, 2, &conf, argc, argv);
 	conf.out = FMT_JSON;
 	if (rc == 0 && m.argc > 2)

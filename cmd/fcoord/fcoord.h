@@ -33,7 +33,6 @@ void text_conf_fini(struct text_conf *c);
 /* Read TEXT or FILE (it is a file when one of that name is there); *file tells.  Parse it, ask its
  * stages, plan it. */
 int text_read(const char *arg, struct buf *text, bool *file);
-bool text_at_least_once(const struct job *j);
 int text_plan(struct job **out, const char *arg, const struct text_conf *c);
 
 /* The verbs: argv[0] is the verb.  Exit status. */

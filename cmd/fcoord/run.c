@@ -247,8 +247,11 @@ take_known(const char *dir, struct known *k, bool *there)
 	int rc = store_read(dir, "job.json", 8u << 20, &b);
 
 	*there = rc == 0;
-	if (rc == 0)
-		rc = known_parse(k, b.p, b.n);
+	if (rc == 0 && (rc = known_parse(k, b.p, b.n)) == 0 && k->plain)
+		rc = ferr(FERR_USAGE,
+			  "%s is the state of a pipeline in a plain shell; a job begins with it by "
+			  "--from %s",
+			  dir, dir);
 	buf_fini(&b);
 	return rc == FERR_LOST ? 0 : rc;
 }
@@ -445,7 +448,7 @@ run_planned(struct job *j, struct run_opts *o, const char *arg, bool file, const
 	struct run_conf c = { .job = j,
 			      .parallel = o->text.parallel,
 			      .exactly = true,
-			      .atleast = text_at_least_once(j),
+			      .atleast = job_at_least_once(j),
 			      .out = -1,
 			      .accept_rewind = o->accept_rewind };
 	struct speaker s = { .o = o, .log = -1, .attached = true, .started = -1 };

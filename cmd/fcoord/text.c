@@ -60,18 +60,6 @@ text_read(const char *arg, struct buf *text, bool *file)
 	return buf_puts(text, arg);
 }
 
-/* All sinks were asked to be at-least-once: a source may then be one that cannot go back. */
-bool
-text_at_least_once(const struct job *j)
-{
-	for (unsigned i = 0; i < j->nstages; i++) {
-		if (j->stage[i].facts.sink &&
-		    (j->stage[i].facts.atleast == NULL || j->stage[i].facts.print))
-			return false;
-	}
-	return true;
-}
-
 int
 text_plan(struct job **out, const char *arg, const struct text_conf *c)
 {
@@ -85,7 +73,7 @@ text_plan(struct job **out, const char *arg, const struct text_conf *c)
 			       c->nparams);
 	buf_fini(&text);
 	if (rc == 0 && (rc = describe_stages(j)) == 0)
-		rc = job_plan(j, c->parallel, text_at_least_once(j));
+		rc = job_plan(j, c->parallel, job_at_least_once(j));
 	if (rc != 0) {
 		job_free(j);
 		return rc;

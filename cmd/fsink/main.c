@@ -6,6 +6,7 @@
 #include "conn/lane_file.h"
 #include "conn/parts.h"
 #include "fio/fio.h"
+#include "host.h"
 
 #define ROLL_LONGEST (100 * 365 * 86400000LL) /* ms; what nanoseconds can still count */
 
@@ -17,6 +18,7 @@ struct sink_spec {
 	bool rolled, roll_epoch, visible_roll;
 	int64_t roll_ms, roll_bytes;
 	const char *partition_by;
+	struct host_conf host;
 };
 
 static int
@@ -39,10 +41,12 @@ set_guarantee(void *c, const char *a)
 static int
 set_every(void *c, const char *a)
 {
-	int64_t ms;
+	struct sink_spec *s = c;
+	int rc = unit_duration(a, strlen(a), &s->host.every);
 
-	(void)c;
-	return unit_duration(a, strlen(a), &ms);
+	if (rc == 0 && s->host.every < 5)
+		return ferr(FERR_USAGE, "%s is too short; 5ms is the least", a);
+	return rc;
 }
 
 /* 1m,128MiB in any order, one of them is enough. */
@@ -199,11 +203,11 @@ check(const struct sink_spec *s)
 		return ferr(FERR_USAGE, "'%.*s://' is not a kind of sink", (int)(colon - s->uri),
 			    s->uri);
 	if (s->exactly && !s->supervised)
-		return ferr(FERR_NOTYET, "--guarantee exactly needs fcoord; in a plain shell it is "
-					 "not yet there");
+		return ferr(FERR_USAGE, "--guarantee exactly needs state: set FSTATE=DIR, or use "
+					"fcoord run");
 	if (s->roll_epoch && !s->supervised)
-		return ferr(FERR_NOTYET, "--roll epoch needs fcoord; in a plain shell there are no "
-					 "epochs yet");
+		return ferr(FERR_USAGE, "--roll epoch needs epochs: set FSTATE=DIR, or use fcoord "
+					"run");
 	if (!dir && (s->rolled || s->partition_by != NULL))
 		return ferr(FERR_USAGE,
 			    "--roll and --partition-by go with a directory; write it as %s/",
@@ -314,8 +318,10 @@ main(int argc, char **argv)
 	struct op_main m;
 	int rc;
 
-	s.supervised = op_describing() || fio_env("FJORD_CTL") != NULL;
+	conf.host = host_pipeline;
+	conf.cookie = &s.host;
 	rc = op_main_begin(&m, &cmd, tables, 2, &conf, argc, argv);
+	s.supervised = op_describing() || fio_env("FJORD_CTL") != NULL || conf.state != NULL;
 	if (rc == 0 && m.argc != 2)
 		rc = ferr(FERR_USAGE, m.argc < 2
 					  ? "where to? - for stdout, FILE, DIR/, or null:"

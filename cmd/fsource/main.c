@@ -38,6 +38,7 @@ main(int argc, char **argv)
 	struct op_main m;
 	int rc;
 
+	conf.role = OP_SOURCE;
 	rc = op_main_begin(&m, &cmd, tables, 3, &conf, argc, argv);
 	spec.uris = m.argv + 1;
 	spec.nuris = m.argc - 1;

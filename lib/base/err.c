@@ -87,3 +87,13 @@ ferr_status(int code)
 	default: return 1;
 	}
 }
+
+int
+ferr_of(int status)
+{
+	static const int codes[] = { FERR_IO,	   FERR_IO,	FERR_USAGE,   FERR_DATA,
+				     FERR_CORRUPT, FERR_FENCED, FERR_REFUSED, FERR_UNKNOWN };
+	int code = status >= 0 && status < 8 ? codes[status] : FERR_IO;
+
+	return ferr(code, "%s", "");
+}

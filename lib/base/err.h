@@ -45,5 +45,7 @@ void ferr_clear(void);
 
 /* Exit status of a code, as every man page lists them. */
 int ferr_status(int code);
+/* The error of an exit status, without a text: whoever failed has said why. */
+int ferr_of(int status);
 
 #endif

@@ -82,9 +82,8 @@ is_copy(const struct follow *f, const char *path, uint64_t pos, bool *more)
 	return same && k == 0 && total >= pos;
 }
 
-/* Call fn with each sibling of path (log.1, log-20240101.gz) until it returns other than 0. */
-static int
-each_sibling(const char *path, int (*fn)(void *cookie, const char *sibling), void *cookie)
+int
+follow_siblings(const char *path, int (*fn)(void *cookie, const char *sibling), void *cookie)
 {
 	const char *slash = strrchr(path, '/'), *base = slash != NULL ? slash + 1 : path;
 	size_t n = strlen(base);
@@ -94,11 +93,10 @@ each_sibling(const char *path, int (*fn)(void *cookie, const char *sibling), voi
 	size_t dir;
 	int rc;
 
-	if ((rc = buf_put(&name, path, (size_t)(base - path))) != 0 ||
-	    (rc = buf_puts(&name, "./")) != 0 || buf_cstr(&name) == NULL)
+	if ((rc = buf_put(&name, path, (size_t)(base - path))) != 0 || buf_cstr(&name) == NULL)
 		goto out;
 	dir = name.n;
-	if ((d = fio_opendir((const char *)name.p)) == NULL)
+	if ((d = fio_opendir(dir > 0 ? (const char *)name.p : ".")) == NULL)
 		goto out;
 	while (rc == 0 && (e = fio_readdir(d)) != NULL) {
 		if (strncmp(e->d_name, base, n) != 0 ||
@@ -138,7 +136,7 @@ static int
 truncated(struct follow *f, uint64_t pos, uint64_t size)
 {
 	struct copy_search s = { f, pos, false };
-	int rc = each_sibling(f->path, try_copy, &s);
+	int rc = follow_siblings(f->path, try_copy, &s);
 
 	if (rc < 0)
 		return rc;
@@ -214,15 +212,6 @@ fail:
 	return rc;
 }
 
-/* By their last parts alone: siblings are named through "./". */
-static bool
-rotated(const struct search *s, const char *sibling)
-{
-	const char *slash = strrchr(s->path, '/');
-
-	return paths_rotated(strrchr(sibling, '/') + 1, slash != NULL ? slash + 1 : s->path);
-}
-
 static bool
 younger(const struct timespec *a, const struct timespec *b)
 {
@@ -241,7 +230,7 @@ try_later(void *cookie, const char *path)
 	char **grown;
 	bool ours;
 
-	if (!rotated(s, path) ||
+	if (!paths_rotated(path, s->path) ||
 	    (s->name.n == strlen(path) && memcmp(s->name.p, path, s->name.n) == 0) ||
 	    fio_stat(path, &st) != 0 || !S_ISREG(st.st_mode) || !younger(&st.st_mtim, &s->written))
 		return 0;
@@ -277,7 +266,7 @@ follow_find(struct follow_found *out, const char *path, const struct file_id *id
 
 	*out = (struct follow_found){ 0 };
 	if ((rc = try_file(&s, path)) == 0)
-		rc = each_sibling(path, try_file, &s);
+		rc = follow_siblings(path, try_file, &s);
 	if (rc >= 0 && s.rank == NO_RANK)
 		rc = ferr(
 		    FERR_LOST,
@@ -285,7 +274,7 @@ follow_find(struct follow_found *out, const char *path, const struct file_id *id
 		    " is lost: the file that the checkpoint read is neither there nor beside it",
 		    path, pos);
 	if (rc >= 0 && (s.name.n != strlen(path) || memcmp(s.name.p, path, s.name.n) != 0)) {
-		if ((rc = each_sibling(path, try_later, &s)) == 0 && out->nlater > 1)
+		if ((rc = follow_siblings(path, try_later, &s)) == 0 && out->nlater > 1)
 			qsort(out->later, out->nlater, sizeof(*out->later), by_age);
 	}
 	buf_fini(&s.name);

@@ -228,7 +228,8 @@ file_on_restored(void *self, struct op *op, uint64_t *equal)
 	if (f->part->ino != 0 && (f->part->ino != st.st_ino || f->part->dev != st.st_dev))
 		return ferr(FERR_USAGE,
 			    "stdout is another file than the one that the checkpoint has written "
-			    "to; append to that one, or forget it with --fresh");
+			    "to; append to that one; %s",
+			    task_anew(op_task(op)->plain));
 	return 0;
 }
 

@@ -563,18 +563,17 @@ look_for_new(struct source *s, struct split **list, unsigned n, struct news *new
 }
 
 static int
-refuse_news(const struct news *news)
+refuse_news(const struct news *news, bool plain)
 {
 	char more[32] = "";
 
 	if (news->n > 3)
 		snprintf(more, sizeof(more), " and %u more", news->n - 3);
-	return ferr(
-	    FERR_USAGE,
-	    "the job is finished, but its input has changed since: %.*s%s; to read that too, "
-	    "give the job another --name, or --fresh; a job that shall come back for more has "
-	    "fsource --at-end hold",
-	    (int)news->names.n, (const char *)news->names.p, more);
+	return ferr(FERR_USAGE,
+		    "the job is finished, but its input has changed since: %.*s%s; %s; a job that "
+		    "shall come "
+		    "back for more has fsource --at-end hold",
+		    (int)news->names.n, (const char *)news->names.p, more, task_anew(plain));
 }
 
 /*
@@ -608,7 +607,7 @@ source_state_restore(struct source *s)
 	if (rc == 0 && !over)
 		rc = look_for_new(s, list, n, &news);
 	if (rc == 0 && news.n > 0)
-		rc = refuse_news(&news);
+		rc = refuse_news(&news, s->task->plain);
 	buf_fini(&news.names);
 	free_list(list, n);
 	return rc;

@@ -260,8 +260,8 @@ next_file(struct split *s)
 
 /* ---- text ---- */
 
-/* What the first bytes are, once there are enough of them: 1 known, 0 empty file, FERR_AGAIN, or an
- * error. */
+/* What the first bytes are, once there are enough of them: 1 known, 0 empty file, which has no
+ * format yet, FERR_AGAIN, or an error. */
 static int
 open_format(struct split *s)
 {
@@ -288,6 +288,8 @@ open_format(struct split *s)
 		in->frames = true;
 		return 1;
 	}
+	if (in->b.n == 0)
+		return 0;
 	if (c.kind == FMT_AUTO)
 		c.kind = fmt_sniff(in->b.p, in->b.n);
 	in->kind = c.kind;

@@ -8,12 +8,16 @@
  * is opened from them gives the rows that this one would have given next.  Files are known again by
  * their beginning; a followed one is also looked for among its siblings.  Pipes cannot go back:
  * they go on with what comes.
+ *
+ * Between two runs a file may have grown, been replaced, or have moved: split_changed, split_match
+ * and split_move are of splits that are parked.
  */
 #ifndef CONN_SPLIT_H
 #define CONN_SPLIT_H
 
 #include "base/time.h"
 #include "conn/file.h"
+#include "fio/fio.h"
 #include "fmt/fmt.h"
 
 enum split_kind { SPLIT_FILE, SPLIT_STDIN, SPLIT_GEN };
@@ -41,6 +45,8 @@ struct split {
 	struct fmt_bad bad;
 	struct buf parked;   /* private: where to go on when it is opened */
 	struct split_in *in; /* private */
+	bool left;	     /* parked at the end, before a last line that has none */
+	bool placed;	     /* its file has been found at name, whatever the family has */
 	char *family; /* a rotated log: the name without .1; its file is looked for among those */
 	/* what it is to the source (source_state.c) */
 	bool found;	  /* in a directory or by a pattern, not named */
@@ -48,6 +54,9 @@ struct split {
 	uint32_t ordinal; /* its place in the order of splits */
 	uint32_t twin;	  /* how many before it have the same name */
 	bool moved;	  /* what is known of it has changed since the last barrier */
+	bool gave;	  /* a record since the last run ended */
+	bool gone;	  /* its file was not there when that began */
+	enum split_change { SPLIT_SAME, SPLIT_GROWN, SPLIT_OTHER, SPLIT_GONE } change; /* since */
 };
 
 struct split_conf {
@@ -81,10 +90,27 @@ int split_save(const struct split *s, struct buf *out);
 int split_load(struct split *s, const uint8_t *p, size_t n);
 /* Close, but keep the place. */
 int split_park(struct split *s);
-/* What has become of the file of a split that is parked at its end (gone is as it was); OTHER: the
- * name has another file now, as far as size and inode tell. */
-enum split_change { SPLIT_SAME, SPLIT_GROWN, SPLIT_OTHER };
-enum split_change split_changed(const struct split *s);
+/* The file of that name now: OTHER begins differently, or is shorter than what was read of ours;
+ * GROWN has more to read, as far as can be told without reading: with hold, more than a last line
+ * that was left. */
+enum split_change split_changed(const struct split *s, bool hold);
+
+/* How a file begins. */
+struct split_head {
+	uint8_t p[FILE_HEAD];
+	uint32_t n; /* 0 also of what is not a file, or cannot be read */
+	bool packed;
+	struct stat st;
+};
+void split_look(struct split_head *h, const char *path);
+/* Is that our file, by how it begins?  SELF has the inode as well. */
+enum split_match { SPLIT_NOT, SPLIT_ALIKE, SPLIT_SELF };
+enum split_match split_match(const struct split *s, const struct split_head *h);
+/* Our file is at path now; *more: it holds more than what was read.  FERR_LOST: it holds less. */
+int split_move(struct split *s, const char *path, bool *more);
+/* Nothing has been read of its file. */
+bool split_blank(const struct split *s);
+uint64_t split_offset(const struct split *s); /* how much has been, in bytes of its text */
 
 /* A descriptor to wait for while it has nothing (-1: none). */
 int split_fd(const struct split *s);

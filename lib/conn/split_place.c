@@ -12,12 +12,13 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "base/hash.h"
 #include "conn/split_internal.h"
 #include "coord/ctl.h"
 #include "fio/fio.h"
 
 #define VERSION 1
-enum { READ = 1, DONE = 2 };
+enum { READ = 1, DONE = 2, LEFT = 4 };
 
 /* What is read there; PIPE with it: it comes when it comes, and cannot go back. */
 enum form { NONE, TEXT, FRAMES, GEN, PIPE = 8 };
@@ -118,7 +119,7 @@ place_now(const struct split *s, struct buf *out)
 	if (in->frames) {
 		frames_place(in, &p);
 		rc = rc == 0 ? schema_encode(&in->schema, &more) : rc;
-	} else if (in->reader != NULL) {
+	} else if (in->reader != NULL && p.offset > 0) { /* else the format is seen anew */
 		p.form = TEXT;
 		p.format = in->kind;
 		rc = rc == 0 ? fmt_reader_save(in->reader, &more) : rc;
@@ -137,9 +138,11 @@ split_park(struct split *s)
 	int rc;
 
 	s->parked.n = 0;
-	if ((rc = place_now(s, &s->parked)) == 0)
-		split_close(s);
-	return rc;
+	if ((rc = place_now(s, &s->parked)) != 0)
+		return rc;
+	s->left = s->done && s->in->at < s->in->b.n;
+	split_close(s);
+	return 0;
 }
 
 int
@@ -149,7 +152,8 @@ split_save(const struct split *s, struct buf *out)
 	int rc;
 
 	if ((rc = pack_u32(out, VERSION)) != 0 ||
-	    (rc = pack_u32(out, (s->read ? READ : 0) | (s->done ? DONE : 0))) != 0 ||
+	    (rc = pack_u32(out, (s->read ? READ : 0) | (s->done ? DONE : 0) |
+				   (s->left ? LEFT : 0))) != 0 ||
 	    (rc = pack_u64(out, (uint64_t)s->max_ts)) != 0 ||
 	    (rc = pack_u64(out, (uint64_t)s->disorder)) != 0 ||
 	    (rc = pack_u64(out, (uint64_t)s->first)) != 0 ||
@@ -176,6 +180,7 @@ split_load(struct split *s, const uint8_t *p, size_t n)
 
 	s->read = (flags & READ) != 0;
 	s->done = (flags & DONE) != 0;
+	s->left = (flags & LEFT) != 0;
 	s->max_ts = (int64_t)ctl_u64(&in);
 	s->disorder = (int64_t)ctl_u64(&in);
 	s->first = (int64_t)ctl_u64(&in);
@@ -244,7 +249,7 @@ split_resume(struct split *s)
 
 	if (rc == 0 && s->kind == SPLIT_GEN)
 		rc = gen_seek(in->gen, p.line);
-	else if (rc == 0 && (s->follow || s->family != NULL) && !p.pipe)
+	else if (rc == 0 && (s->follow || s->family != NULL) && !s->placed && !p.pipe)
 		rc = find_log(s, &p);
 	else if (rc == 0 && s->kind == SPLIT_FILE && (rc = split_open_file(s)) == 0 &&
 		 !file_live(in->file))
@@ -262,16 +267,125 @@ split_resume(struct split *s)
 	return rc;
 }
 
-enum split_change
-split_changed(const struct split *s)
+/* ---- what has become of its file ---- */
+
+void
+split_look(struct split_head *h, const char *path)
 {
+	struct file *file = NULL;
+	struct buf b = BUF_INIT;
+
+	h->n = 0;
+	h->packed = false;
+	if (fio_stat(path, &h->st) != 0 || !S_ISREG(h->st.st_mode) || file_open(&file, path) != 0)
+		return;
+	while (b.n < FILE_HEAD && file_read(file, &b) > 0)
+		;
+	h->packed = file_packed(file);
+	h->n = b.n < FILE_HEAD ? (uint32_t)b.n : FILE_HEAD;
+	if (h->n > 0)
+		memcpy(h->p, b.p, h->n);
+	file_close(file);
+	buf_fini(&b);
+}
+
+static enum split_match
+match(const struct file_id *id, const struct split_head *h)
+{
+	if (h->n < id->n || hash64(h->p, id->n) != id->hash)
+		return SPLIT_NOT;
+	if (h->st.st_ino == id->ino)
+		return SPLIT_SELF;
+	return id->n > 0 ? SPLIT_ALIKE : SPLIT_NOT;
+}
+
+enum split_match
+split_match(const struct split *s, const struct split_head *h)
+{
+	struct place p;
+
+	return s->parked.n == 0 || decode(&p, &s->parked) != 0 ? SPLIT_NOT : match(&p.id, h);
+}
+
+enum split_change
+split_changed(const struct split *s, bool hold)
+{
+	struct split_head h;
 	struct place p;
 	struct stat st;
 
-	if (s->kind != SPLIT_FILE || s->family != NULL || s->parked.n == 0 ||
-	    decode(&p, &s->parked) != 0 || p.pipe || fio_stat(s->name, &st) != 0)
+	if (s->kind != SPLIT_FILE)
 		return SPLIT_SAME;
-	if ((uint64_t)st.st_size > p.taken)
-		return SPLIT_GROWN;
-	return (uint64_t)st.st_size < p.taken || st.st_ino != p.id.ino ? SPLIT_OTHER : SPLIT_SAME;
+	if (fio_stat(s->name, &st) != 0)
+		return SPLIT_GONE;
+	if (s->parked.n == 0 || decode(&p, &s->parked) != 0 || p.pipe)
+		return SPLIT_SAME;
+	if ((uint64_t)st.st_size == p.taken && st.st_ino == p.id.ino)
+		return s->left && !hold ? SPLIT_GROWN : SPLIT_SAME;
+	split_look(&h, s->name);
+	if (match(&p.id, &h) == SPLIT_NOT || (!h.packed && (uint64_t)h.st.st_size < p.offset))
+		return SPLIT_OTHER;
+	return (uint64_t)h.st.st_size == p.taken && !s->left ? SPLIT_SAME : SPLIT_GROWN;
+}
+
+bool
+split_blank(const struct split *s)
+{
+	struct place p;
+
+	return s->parked.n == 0 || (decode(&p, &s->parked) == 0 && p.id.n == 0);
+}
+
+uint64_t
+split_offset(const struct split *s)
+{
+	struct place p;
+
+	return s->parked.n == 0 || decode(&p, &s->parked) != 0 ? 0 : p.offset;
+}
+
+/* The place is as it was, in the file as it is. */
+static int
+note_file(struct split *s, struct place *p, const struct file *file)
+{
+	struct buf now = BUF_INIT;
+	ino_t ino;
+	dev_t dev;
+	off_t size;
+	int rc = file_identity(file, &dev, &ino, &size);
+
+	p->id.ino = ino;
+	p->taken = (uint64_t)size;
+	if (rc == 0 && (rc = encode(p, &now)) == 0) {
+		buf_fini(&s->parked);
+		s->parked = now;
+	}
+	return rc;
+}
+
+int
+split_move(struct split *s, const char *path, bool *more)
+{
+	struct file *file = NULL;
+	struct buf ahead = BUF_INIT;
+	struct place p;
+	ssize_t k = 0;
+	char *name;
+	int rc;
+
+	if ((rc = decode(&p, &s->parked)) != 0 || (rc = file_open(&file, path)) != 0)
+		return rc;
+	if ((rc = file_resume(file, &p.id, p.offset, &ahead)) == 0 && ahead.n == 0)
+		rc = (k = file_read(file, &ahead)) < 0 ? (int)k : 0;
+	*more = ahead.n > 0;
+	if (rc == 0 && (name = strdup(path)) == NULL)
+		rc = ferr(FERR_NOMEM, "out of memory");
+	if (rc == 0) {
+		free(s->name);
+		s->name = name;
+		rc = note_file(s, &p, file);
+	}
+	buf_fini(&ahead);
+	file_close(file);
+	return rc;
 }

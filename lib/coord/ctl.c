@@ -28,6 +28,8 @@ known(uint8_t kind)
 	case CTL_PUBLISHED:
 	case CTL_FAILED:
 	case CTL_FIRST:
+	case CTL_JOIN:
+	case CTL_STOP:
 	case CTL_HELLO:
 	case CTL_EXITED:
 	case CTL_STDERR:

@@ -39,8 +39,13 @@ enum ctl_kind {
 	CTL_DECLINE = 34,   /* u64 epoch, text */
 	CTL_ENDED = 35,	    /* the source stands at its end */
 	CTL_PUBLISHED = 36, /* u64 epoch */
-	CTL_FAILED = 37,    /* u32 status, text: the message it ends with */
+	CTL_FAILED = 37,    /* u32 status, text: the message it ends with; to a stage of a plain
+			     * pipeline: u32 the status that all end with */
 	CTL_FIRST = 38,	    /* the first output has left since the start */
+	/* plain shell: a stage comes by itself; its id is that of manifest/job_chain.h */
+	CTL_JOIN =
+	    40, /* bytes run id, u32 number, u32 inputs, u32 pid, text what it says of itself */
+	CTL_STOP = 41, /* a signal asked it to end */
 	/* agent to fcoord */
 	CTL_HELLO = 48,	  /* text version, text host, u32 pid */
 	CTL_EXITED = 49,  /* i32 wait status, u32 1: it was to be killed */

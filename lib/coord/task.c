@@ -48,7 +48,7 @@ int
 task_encode(const struct op_task *t, const struct task_wires *w, struct buf *out)
 {
 	uint32_t flags = (t->exactly ? 1u : 0) | (t->same ? 2u : 0) | (t->rewind ? 4u : 0) |
-			 (t->selects ? 8u : 0);
+			 (t->selects ? 8u : 0) | (t->plain ? 16u : 0);
 	int rc;
 
 	if ((rc = pack_bytes(out, t->job, sizeof(t->job))) != 0 ||
@@ -140,6 +140,7 @@ task_decode(struct op_task *t, struct task_wires *w, const uint8_t *p, size_t n)
 	t->same = (flags & 2) != 0;
 	t->rewind = (flags & 4) != 0;
 	t->selects = (flags & 8) != 0;
+	t->plain = (flags & 16) != 0;
 	t->stage = ctl_text(&b);
 	t->store = ctl_text(&b);
 	t->local = ctl_text(&b);

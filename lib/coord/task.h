@@ -23,6 +23,7 @@ struct op_task {
 	char *local;	     /* directory for what can be rebuilt, ours alone; not made yet */
 	bool exactly;	     /* the guarantee that is asked for */
 	bool rewind;	     /* --accept-rewind: output ahead of the checkpoint is cut back */
+	bool plain;	     /* of a pipeline in a plain shell */
 	bool selects;	     /* a source: of all fields only `reads` are wanted downstream */
 	char **reads;
 	unsigned nreads;
@@ -42,6 +43,14 @@ static inline uint32_t
 group_hi(uint32_t i, uint32_t parallel, uint32_t groups)
 {
 	return (uint32_t)((((uint64_t)i + 1) * groups - 1) / parallel);
+}
+
+/* What to do when the old state is not wanted. */
+static inline const char *
+task_anew(bool plain)
+{
+	return plain ? "another FSTATE directory begins anew"
+		     : "--fresh, or another --name, begins anew";
 }
 
 struct task_side {

@@ -3,6 +3,7 @@
 
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -152,6 +153,23 @@ fio_poll(struct pollfd *fds, nfds_t n, int timeout_ms)
 	return r == -1 && errno == EINTR ? 0 : r;
 }
 
+ssize_t
+fio_peek(int fd, void *p, size_t n)
+{
+	int copy[2];
+	ssize_t k;
+
+	if (pipe2(copy, O_CLOEXEC) == -1)
+		return -1;
+	while ((k = tee(fd, copy[1], n, 0)) == -1 && errno == EINTR)
+		continue;
+	if (k > 0)
+		k = read(copy[0], p, (size_t)k);
+	close(copy[0]);
+	close(copy[1]);
+	return k;
+}
+
 bool
 fio_readable(int fd)
 {
@@ -220,6 +238,14 @@ fio_drain(int fd)
 
 	while (RETRY(read(fd, b, sizeof(b))) > 0)
 		;
+}
+
+void
+fio_thread_idle(void)
+{
+	const struct sched_param none = { 0 };
+
+	(void)!sched_setscheduler(0, SCHED_IDLE, &none);
 }
 
 int64_t

@@ -46,6 +46,7 @@ int fio_rename_noreplace(int dirfd, const char *from,
 int fio_rename(int dirfd, const char *from, const char *to); /* replaces */
 int fio_link(int dirfd, const char *from, const char *to);   /* EEXIST when `to` is there */
 int fio_unlinkat(int dirfd, const char *path);
+int fio_rmdir(const char *path); /* an empty one */
 /* One level; EEXIST is no error when it is a directory. */
 int fio_mkdir(const char *path); /* 0777 */
 int fio_mkdirat(int dirfd, const char *path, mode_t mode);
@@ -97,6 +98,9 @@ unsigned fio_tty_width(int fd);
 
 /* Waiting. */
 int fio_poll(struct pollfd *fds, nfds_t n, int timeout_ms);
+/* What stands at the head of a pipe, up to n bytes, which stay there; waits for the first.  0: its
+ * end; -1 with EINVAL: it is no pipe. */
+ssize_t fio_peek(int fd, void *p, size_t n);
 bool fio_readable(int fd); /* would a read not wait? */
 int fio_signalfd(void); /* blocks SIGINT, SIGTERM, SIGHUP; ignores SIGPIPE, SIGXFSZ; -1 on error */
 int fio_signal_next(int fd); /* next pending signal number, 0 if none */
@@ -105,6 +109,9 @@ void fio_notify(int fd);
 int fio_inotify(void);
 int fio_inotify_add(int fd, const char *path, uint32_t mask);
 void fio_drain(int fd); /* read away what is there (inotify, eventfd) */
+
+/* This thread works only while the processor has nothing else to do, if the system allows it. */
+void fio_thread_idle(void);
 
 /* Clock, random numbers, environment. */
 int64_t fio_wall_ms(void);

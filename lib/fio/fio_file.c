@@ -137,6 +137,12 @@ fio_unlinkat(int dirfd, const char *path)
 }
 
 int
+fio_rmdir(const char *path)
+{
+	return rmdir(path);
+}
+
+int
 fio_mkdir(const char *path)
 {
 	return fio_mkdirat(AT_FDCWD, path, 0777);

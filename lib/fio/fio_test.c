@@ -5,16 +5,21 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define MAX_CRASHES 64
 #define MAX_FAULTS 16
+#define MAX_FDS 4096 /* two whose numbers are so far apart share what is noted of them */
 #define POINT_MAX 160
 
 _Thread_local const char *fio_test_site;
@@ -40,7 +45,8 @@ static struct {
 	struct fault fault[MAX_FAULTS];
 	unsigned ncrashes, nfaults;
 	bool one_byte, again;
-	unsigned turn;
+	bool refused[MAX_FDS]; /* the last call on this descriptor */
+	uint32_t draw;
 	const char *once, *log;
 } plan;
 static pthread_once_t plan_once = PTHREAD_ONCE_INIT;
@@ -155,20 +161,48 @@ read_plan(void)
 
 /* ---- following it ---- */
 
+/* May this call be told to wait?  A kernel does not say so once the other side has gone, nor to a
+ * write into an empty socket, and callers count on both: what is left, or the last word, is tried
+ * once.  A read of an empty socket waits by itself. */
+static bool
+may_wait(int fd)
+{
+	struct pollfd p = { .fd = fd };
+	int in, out;
+
+	if ((fcntl(fd, F_GETFL) & O_NONBLOCK) == 0 || poll(&p, 1, 0) == 1)
+		return false;
+	if (ioctl(fd, SIOCOUTQ, &out) == -1 || ioctl(fd, FIONREAD, &in) == -1)
+		return true; /* no socket */
+	return in > 0 || out > 0;
+}
+
+/*
+ * Shall this call say EAGAIN?  That is drawn, not counted: a loop that reads and then writes would
+ * be refused the same one of them for ever.  The same order of calls draws the same.  Never twice
+ * in a row on a descriptor: who tries once more before it closes gets through.
+ */
+static bool
+refuse(int fd)
+{
+	bool *last = &plan.refused[(unsigned)fd % MAX_FDS], now;
+
+	pthread_mutex_lock(&plan_mutex);
+	plan.draw = plan.draw * 1664525 + 1013904223;
+	*last = now = !*last && plan.draw >> 31 != 0;
+	pthread_mutex_unlock(&plan_mutex);
+	return now;
+}
+
 size_t
 fio_test_cut(int fd, size_t n)
 {
-	bool again = false;
-
 	pthread_once(&plan_once, read_plan);
 	if (plan.one_byte)
 		return n < 1 ? n : 1;
-	if (!plan.again || n == 0 || (fcntl(fd, F_GETFL) & O_NONBLOCK) == 0)
+	if (!plan.again || n == 0 || !may_wait(fd))
 		return n;
-	pthread_mutex_lock(&plan_mutex);
-	again = ++plan.turn % 2 == 0;
-	pthread_mutex_unlock(&plan_mutex);
-	return again ? 0 : n;
+	return refuse(fd) ? 0 : n;
 }
 
 bool

@@ -227,6 +227,58 @@ fio_accept(int fd)
 	return accept4(fd, NULL, NULL, SOCK_CLOEXEC);
 }
 
+int
+fio_send_fds(int fd, uint8_t byte, const int *fds, unsigned n)
+{
+	char room[CMSG_SPACE(FIO_FDS * sizeof(int))] = { 0 };
+	struct iovec v = { &byte, 1 };
+	struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1 };
+	struct cmsghdr *c;
+
+	if (n > FIO_FDS) {
+		errno = EMSGSIZE;
+		return -1;
+	}
+	if (n > 0) {
+		m.msg_control = room;
+		m.msg_controllen = CMSG_SPACE(n * sizeof(int));
+		c = CMSG_FIRSTHDR(&m);
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(n * sizeof(int));
+		memcpy(CMSG_DATA(c), fds, n * sizeof(int));
+	}
+	return sendmsg(fd, &m, MSG_NOSIGNAL) == 1 ? 0 : -1;
+}
+
+int
+fio_recv_fds(int fd, uint8_t *byte, int fds[FIO_FDS], unsigned *n)
+{
+	char room[CMSG_SPACE(FIO_FDS * sizeof(int))];
+	struct iovec v = { byte, 1 };
+	struct msghdr m = {
+		.msg_iov = &v, .msg_iovlen = 1, .msg_control = room, .msg_controllen = sizeof(room)
+	};
+	struct cmsghdr *c;
+	ssize_t k;
+
+	*n = 0;
+	if ((k = recvmsg(fd, &m, MSG_CMSG_CLOEXEC)) != 1)
+		return (int)k;
+	c = CMSG_FIRSTHDR(&m);
+	if (c != NULL && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS) {
+		*n = (unsigned)((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+		memcpy(fds, CMSG_DATA(c), *n * sizeof(int));
+	}
+	return 1;
+}
+
+pid_t
+fio_fork(void)
+{
+	return fork();
+}
+
 const char *
 fio_exe_dir(void)
 {

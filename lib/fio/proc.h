@@ -7,6 +7,7 @@
 #define FIO_PROC_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 int fio_nonblock(int fd);
@@ -39,6 +40,13 @@ pid_t fio_fork_detached(void);
 int fio_unix_listen(const char *path);
 int fio_unix_connect(const char *path);
 int fio_accept(int fd);
+/* Send a byte with n descriptors (up to FIO_FDS) over a connected Unix socket: 0.  Receive them: 1
+ * and how many came, 0 at the end of the stream. */
+#define FIO_FDS 64u
+int fio_send_fds(int fd, uint8_t byte, const int *fds, unsigned n);
+int fio_recv_fds(int fd, uint8_t *byte, int fds[FIO_FDS], unsigned *n);
+/* Go on in a child as well: 0 there, its pid in the parent. */
+pid_t fio_fork(void);
 int fio_cwd(char *to, size_t n); /* the working directory */
 /* Our own executable's directory with a final slash, or NULL; static. */
 const char *fio_exe_dir(void);

@@ -88,6 +88,9 @@ void hello_init(struct hello *h);
 void hello_fini(struct hello *h);
 int hello_add_stage(struct hello *h, char *const *words, unsigned n); /* copies */
 int hello_encode(const struct hello *h, struct buf *out);
+/* Word k of the first stage in a payload of which n bytes are here: 1 and the word, borrowed; 0:
+ * there is none; FERR_AGAIN: it is not among them. */
+int hello_word(const uint8_t *p, size_t n, unsigned k, const char **word, size_t *len);
 /* h initialised, replaced; FERR_CORRUPT leaves it alone (another version too: the text says so). */
 int hello_decode(struct hello *h, const uint8_t *p, size_t n);
 

@@ -208,6 +208,29 @@ decode(struct hello *h, struct cur *c)
 }
 
 int
+hello_word(const uint8_t *p, size_t n, unsigned k, const char **word, size_t *len)
+{
+	struct cur c = { p, n };
+	const uint8_t *hdr = take(&c, WIRE_HDR), *w = NULL;
+	size_t words;
+
+	if (hdr == NULL || take(&c, hdr[4] * RUN_BYTES + hdr[5]) == NULL)
+		return FERR_AGAIN;
+	if (le16get(hdr + 6) == 0)
+		return 0;
+	if (!take_u32(&c, &words))
+		return FERR_AGAIN;
+	if (words <= k)
+		return 0;
+	for (unsigned i = 0; i <= k; i++) {
+		if (!take_u32(&c, len) || (w = take(&c, *len)) == NULL)
+			return FERR_AGAIN;
+	}
+	*word = (const char *)w;
+	return 1;
+}
+
+int
 hello_decode(struct hello *h, const uint8_t *p, size_t n)
 {
 	struct cur c = { p, n };

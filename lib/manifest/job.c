@@ -509,8 +509,8 @@ job_facts(struct job *j, unsigned i, const char *lines, size_t n)
 	if (copy == NULL)
 		return no_memory();
 	facts_fini(&s->facts);
-	s->facts.source = tool->source;
-	s->facts.sink = tool->sink;
+	s->facts.source = tool != NULL && tool->source;
+	s->facts.sink = tool != NULL && tool->sink;
 	for (char *line = strtok_r(copy, "\n", &save); rc == 0 && line != NULL;
 	     line = strtok_r(NULL, "\n", &save)) {
 		char *value = strchr(line, ' ');

@@ -145,6 +145,8 @@ int job_facts(struct job *j, unsigned i, const char *lines, size_t n);
  * its source; whole records go into sinks and side outputs.
  */
 int job_plan(struct job *j, int64_t parallel, bool atleast);
+/* All sinks were asked to be at-least-once: a source may then be one that cannot go back. */
+bool job_at_least_once(const struct job *j);
 
 /* Print the plan: the canonical manifest (what job_parse_json reads; planned again it is the same
  * plan), Graphviz, or for people: every process with its argv quoted for a shell, every edge, and

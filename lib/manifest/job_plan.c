@@ -536,3 +536,14 @@ job_plan(struct job *j, int64_t parallel, bool atleast)
 	j->planned = rc == 0;
 	return rc;
 }
+
+bool
+job_at_least_once(const struct job *j)
+{
+	for (unsigned i = 0; i < j->nstages; i++) {
+		if (j->stage[i].facts.sink &&
+		    (j->stage[i].facts.atleast == NULL || j->stage[i].facts.print))
+			return false;
+	}
+	return true;
+}

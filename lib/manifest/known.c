@@ -10,6 +10,7 @@ known_fini(struct known *k)
 {
 	free(k->name);
 	free(k->text);
+	free(k->adopted);
 	*k = (struct known){ 0 };
 }
 
@@ -24,6 +25,12 @@ known_print(const struct known *k, struct buf *out)
 		snprintf(id + 2 * i, 3, "%02x", k->id[i]);
 	o = json_pack("{s:i, s:s, s:s, s:s}", "version", 1, "name", k->name, "id", id, "text",
 		      k->text);
+	if (o != NULL && ((k->plain && json_object_set_new(o, "plain", json_true()) != 0) ||
+			  (k->adopted != NULL &&
+			   json_object_set_new(o, "adopted", json_string(k->adopted)) != 0))) {
+		json_decref(o);
+		o = NULL;
+	}
 	text = o != NULL ? json_dumps(o, JSON_COMPACT) : NULL;
 	json_decref(o);
 	if (text == NULL)
@@ -52,18 +59,20 @@ parse_id(const char *hex, uint8_t id[16])
 int
 known_parse(struct known *k, const uint8_t *p, size_t n)
 {
-	const char *name, *id, *text;
+	const char *name, *id, *text, *adopted = NULL;
 	json_t *o = json_loadb((const char *)p, n, 0, NULL);
-	int version, rc = 0;
+	int version, plain = 0, rc = 0;
 
 	*k = (struct known){ 0 };
 	if (o == NULL ||
-	    json_unpack(o, "{s:i, s:s, s:s, s:s}", "version", &version, "name", &name, "id", &id,
-			"text", &text) != 0 ||
+	    json_unpack(o, "{s:i, s:s, s:s, s:s, s?b, s?s}", "version", &version, "name", &name,
+			"id", &id, "text", &text, "plain", &plain, "adopted", &adopted) != 0 ||
 	    version != 1 || !parse_id(id, k->id))
 		rc = ferr(FERR_CORRUPT, "job.json is damaged");
-	else if ((k->name = strdup(name)) == NULL || (k->text = strdup(text)) == NULL)
+	else if ((k->name = strdup(name)) == NULL || (k->text = strdup(text)) == NULL ||
+		 (adopted != NULL && (k->adopted = strdup(adopted)) == NULL))
 		rc = ferr(FERR_NOMEM, "out of memory");
+	k->plain = plain != 0;
 	json_decref(o);
 	if (rc != 0)
 		known_fini(k);

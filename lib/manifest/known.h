@@ -1,15 +1,19 @@
 /*
  * known -- job.json of a store: what makes a job known.  Pure codec over jansson.
- * {"version":1, "name":NAME, "id":HEX32, "text":TEXT, "rescaled":{STAGE:N}}
+ * {"version":1, "name":NAME, "id":HEX32, "text":TEXT, "plain":true, "adopted":JOB}
  */
 #ifndef MANIFEST_KNOWN_H
 #define MANIFEST_KNOWN_H
+
+#include <stdbool.h>
 
 #include "base/buf.h"
 
 struct known {
 	char *name, *text;
 	uint8_t id[16];
+	bool plain;    /* of a pipeline in a plain shell, not of fcoord */
+	char *adopted; /* the job of fcoord that goes on with a plain one's state, or NULL */
 };
 
 void known_fini(struct known *k);

@@ -66,9 +66,8 @@ set_name(void *conf, const char *arg)
 static int
 set_state(void *conf, const char *arg)
 {
-	(void)arg;
-	((struct op_conf *)conf)->stateful = true;
-	return 0;
+	((struct op_conf *)conf)->state = arg;
+	return arg[0] == '\0' ? ferr(FERR_USAGE, "needs a directory") : 0;
 }
 
 static int

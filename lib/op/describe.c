@@ -1,5 +1,4 @@
 /* describe: what a stage says of itself, for the planner; see op.h and manifest/job.h. */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -21,13 +20,6 @@ op_stdout(void)
 	return op_describing() && fd != NULL ? atoi(fd) : STDOUT_FILENO;
 }
 
-static void
-text(const char *key, const char *value)
-{
-	if (value != NULL)
-		printf("%s %s\n", key, value);
-}
-
 void
 op_reads(struct op_facts *f, const char *field)
 {
@@ -41,58 +33,76 @@ op_reads(struct op_facts *f, const char *field)
 		f->reads.n++;
 }
 
-/* Which fields of its input it needs; a name that is no line of text cannot be told. */
-static void
-fields(struct op_facts *f)
+static int
+text(struct buf *out, const char *key, const char *value)
 {
+	return value != NULL ? buf_printf(out, "%s %s\n", key, value) : 0;
+}
+
+static int
+number(struct buf *out, const char *key, bool said, int64_t v)
+{
+	return said ? buf_printf(out, "%s %lld\n", key, (long long)v) : 0;
+}
+
+/* Which fields of its input it needs; a name that is no line of text cannot be told. */
+static int
+fields(const struct op_facts *f, struct buf *out)
+{
+	bool selects = f->selects;
+	int rc;
+
 	for (unsigned i = 0; i < f->reads.n; i++)
-		f->selects = f->selects && strchr(f->reads.v[i], '\n') == NULL;
-	if (!f->selects)
-		return;
-	printf("selects 1\n");
-	if (f->passes)
-		printf("passes 1\n");
-	for (unsigned i = 0; i < f->reads.n; i++)
-		text("reads", f->reads.v[i]);
+		selects = selects && strchr(f->reads.v[i], '\n') == NULL;
+	if (!selects)
+		return 0;
+	rc = number(out, "selects", true, 1);
+	if (rc == 0)
+		rc = number(out, "passes", f->passes, 1);
+	for (unsigned i = 0; i < f->reads.n && rc == 0; i++)
+		rc = text(out, "reads", f->reads.v[i]);
+	return rc;
+}
+
+/* What the class says, and what the options do. */
+static int
+facts(const struct op_class *cls, const struct op_facts *f, const struct op_conf *conf,
+      struct buf *out)
+{
+	int rc = 0;
+
+	rc |= number(out, "source", cls->source, 1);
+	rc |= number(out, "sink", strcmp(cls->name, "fsink") == 0, 1);
+	rc |= number(out, "stateful", f->stateful, 1);
+	rc |= number(out, "lanes", f->lanes, 1);
+	rc |= number(out, "print", f->print, 1);
+	rc |= text(out, "noreplay", f->noreplay);
+	rc |= text(out, "atleast", f->atleast);
+	rc |= text(out, "target", f->target);
+	rc |= text(out, "name", conf->name);
+	rc |= number(out, "parallel", conf->parallel_said && conf->state == NULL, conf->parallel);
+	rc |= number(out, "most", f->most != 0, f->most);
+	rc |= text(out, "most_why", f->most_why);
+	rc |= text(out, "by", f->by);
+	rc |= number(out, "groups", f->groups != 0, f->groups);
+	rc |= number(out, "mem", conf->mem_said, conf->mem);
+	rc |= text(out, "at", conf->state == NULL ? conf->at : NULL);
+	for (unsigned i = 0; i < 2; i++)
+		rc |= text(out, "side", f->side[i]);
+	rc |= text(out, "side", conf->on_bad == BAD_PATH ? conf->bad_path : NULL);
+	rc |= fields(f, out);
+	return rc != 0 ? ferr(FERR_NOMEM, "out of memory") : 0;
 }
 
 int
-op_describe(const struct op_class *cls, void *self, const struct op_conf *conf)
+op_describe(const struct op_class *cls, void *self, const struct op_conf *conf, struct buf *out)
 {
 	struct op_facts f = { 0 };
+	int rc;
 
 	if (cls->describe != NULL)
 		cls->describe(self, &f);
-	if (cls->source)
-		printf("source 1\n");
-	if (strcmp(cls->name, "fsink") == 0)
-		printf("sink 1\n");
-	if (f.stateful)
-		printf("stateful 1\n");
-	if (f.lanes)
-		printf("lanes 1\n");
-	if (f.print)
-		printf("print 1\n");
-	text("noreplay", f.noreplay);
-	text("atleast", f.atleast);
-	text("target", f.target);
-	text("name", conf->name);
-	if (conf->parallel_said)
-		printf("parallel %lld\n", (long long)conf->parallel);
-	if (f.most != 0)
-		printf("most %lld\n", (long long)f.most);
-	text("most_why", f.most_why);
-	text("by", f.by);
-	if (f.groups != 0)
-		printf("groups %u\n", f.groups);
-	if (conf->mem_said)
-		printf("mem %lld\n", (long long)conf->mem);
-	text("at", conf->at);
-	for (unsigned i = 0; i < 2; i++)
-		text("side", f.side[i]);
-	if (conf->on_bad == BAD_PATH)
-		text("side", conf->bad_path);
-	fields(&f);
+	rc = facts(cls, &f, conf, out);
 	names_fini(&f.reads);
-	return fflush(stdout) == 0 ? 0 : ferr_sys(FERR_IO, "stdout");
+	return rc;
 }

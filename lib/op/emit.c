@@ -260,7 +260,7 @@ op_side_open(struct op *op, struct op_side **out, const char *path)
 	if ((rc = out_open(&s->out, fd, &s->schema, pipe ? NULL : &fmt)) != 0)
 		return rc;
 	s->out.side = s->path;
-	return 0;
+	return op->greeted ? out_hello(&s->out, &op->hello) : 0;
 }
 
 int

@@ -133,6 +133,8 @@ ack(struct op *op)
 	if (rc == 0 && (rc = pack_u64(&b, e->snap.bar.epoch)) == 0 &&
 	    (rc = snap_encode(s, &b)) == 0)
 		rc = talk_put(&e->talk, CTL_ACK, CTL_NONE, b.p, b.n);
+	if (rc == 0)
+		rc = op_base_acked(op, e->snap.bar.epoch);
 	buf_fini(&b);
 	snap_fini(s);
 	snap_init(s);
@@ -274,7 +276,8 @@ op_epoch_jobs(struct op *op)
 	return rc;
 }
 
-/* A base is due when the deltas have outgrown the last one, or would soon be as large. */
+/* A base is due when the deltas have outgrown the last one, or would soon be as large, or when one
+ * of the files is no good. */
 static bool
 base_due(const struct op *op)
 {

@@ -10,9 +10,8 @@
 
 int
 op_main_begin(struct op_main *m, const struct cmd *cmd, const struct opt_table *tables,
-	      size_t ntables, const struct op_conf *conf, int argc, char **argv)
+	      size_t ntables, struct op_conf *conf, int argc, char **argv)
 {
-	const char *fstate = fio_env("FSTATE");
 	unsigned closed;
 	int rc;
 
@@ -28,12 +27,10 @@ op_main_begin(struct op_main *m, const struct cmd *cmd, const struct opt_table *
 		opt_short_help(cmd, tables, ntables, stderr);
 		return ferr(FERR_USAGE, "%s", "");
 	}
-	if ((rc = opt_parse(cmd, tables, ntables, &m->argc, m->argv)) != 0)
-		return rc;
-	if (!op_describing() && (conf->stateful || (fstate != NULL && fstate[0] != '\0')))
-		return ferr(FERR_NOTYET, "exactly-once in a plain shell (FSTATE, --state) is not "
-					 "yet there; unset it to run without state");
-	return 0;
+	rc = opt_parse(cmd, tables, ntables, &m->argc, m->argv);
+	if (rc == 0 && (rc = op_shell_find(conf)) == 0 && conf->role == OP_FILTER)
+		rc = op_shell_inputs(conf, &(int){ STDIN_FILENO }, 1);
+	return rc;
 }
 
 int
@@ -42,8 +39,15 @@ op_main_run(struct op_main *m, const struct op_class *cls, void *self, const str
 	struct op *op = NULL;
 	int rc;
 
-	if (op_describing())
-		return op_describe(cls, self, m->conf);
+	if (op_describing()) {
+		struct buf b = BUF_INIT;
+
+		if ((rc = op_describe(cls, self, m->conf, &b)) == 0 &&
+		    fio_write_all(STDOUT_FILENO, b.p, b.n) == -1)
+			rc = ferr_sys(FERR_IO, "stdout");
+		buf_fini(&b);
+		return rc;
+	}
 	if ((rc = op_open(&op, m->conf, cls, self, w, m->words, m->nwords)) != 0)
 		return rc;
 	if (m->conf->supervised)

@@ -34,7 +34,8 @@ op_greet(struct op *op)
 		rc = out_hello(&op->out[i], &all);
 	for (struct op_side *s = op->sides; s != NULL && rc == 0; s = s->next)
 		rc = out_hello(&s->out, &all);
-	hello_fini(&all);
+	hello_fini(h);
+	*h = all; /* a side output that is opened later begins with it, too */
 	op->greeted = rc == 0;
 	return rc == 0 ? op_tell_restored(op) : rc;
 }

@@ -86,7 +86,7 @@ op_open(struct op **out, const struct op_conf *conf, const struct op_class *cls,
 	if ((rc = ev_init(&op->ev)) != 0)
 		goto fail;
 	if ((ctl = fio_env("FJORD_CTL")) != NULL) {
-		if ((rc = op_task_begin(op, ctl)) != 0)
+		if ((rc = op_task_begin(op, atoi(ctl))) != 0)
 			goto fail;
 		if (w->nout > 0 && conf->out != FMT_AUTO && conf->out != FMT_FRAMES) {
 			rc = ferr(FERR_USAGE, "-o is for a bare shell; between supervised stages "
@@ -99,10 +99,11 @@ op_open(struct op **out, const struct op_conf *conf, const struct op_class *cls,
 	}
 	if ((rc = open_outputs(op, w)) != 0 || (rc = open_inputs(op, w)) != 0)
 		goto fail;
-	if (conf->on_bad == BAD_PATH && (rc = op_side_open(op, &op->bad_side, conf->bad_path)) != 0)
-		goto fail;
 	op->hello.version = FRAME_VERSION;
-	if ((rc = hello_add_stage(&op->hello, argv, (unsigned)argc)) != 0)
+	if ((rc = op_shell_introduce(op, argv, (unsigned)argc)) != 0 ||
+	    (conf->state != NULL && (rc = op_shell_begin(op)) != 0))
+		goto fail;
+	if (conf->on_bad == BAD_PATH && (rc = op_side_open(op, &op->bad_side, conf->bad_path)) != 0)
 		goto fail;
 	*out = op;
 	return 0;
@@ -129,6 +130,7 @@ op_close(struct op *op)
 		free(s->path);
 		free(s);
 	}
+	op_base_close(op);
 	op_epoch_close(op);
 	op_task_end(op);
 	free(op->in);
@@ -356,6 +358,8 @@ signalled(struct op *op)
 {
 	if (op->ev.signals == 0)
 		return false;
+	if (op->ep.shell)
+		return op_shell_signalled(op) != 0 || op->ev.signals > 1;
 	if (op->ep.on) { /* fcoord decides; only a SIGTERM to us alone ends us, as a failure */
 		if (op->ev.signal == SIGTERM)
 			return true;
@@ -368,7 +372,7 @@ signalled(struct op *op)
 	return op->ev.signals > 1;
 }
 
-/* The supervisor's socket and the epoch helper. */
+/* The supervisor's socket and the helpers. */
 static int
 watch_control(struct op *op)
 {
@@ -379,6 +383,8 @@ watch_control(struct op *op)
 			      talk_due(&op->ep.talk) ? POLLIN | POLLOUT : POLLIN);
 	if (rc == 0 && op->work != NULL)
 		rc = ev_watch(&op->ev, work_fd(op->work), POLLIN);
+	if (rc == 0 && op->base.busy)
+		rc = ev_watch(&op->ev, work_fd(op->base.work), POLLIN);
 	return rc;
 }
 
@@ -387,6 +393,7 @@ serve(struct op *op)
 {
 	int rc = op_epoch_jobs(op);
 
+	op_base_jobs(op);
 	return rc == 0 && op->ep.on ? op_task_serve(op) : rc;
 }
 
@@ -491,6 +498,8 @@ see_off(struct op *op)
 			rc = serve(op);
 		op->now = fio_mono_ns();
 	}
+	if (rc == 0 && op->ep.on && op_epoch_over(op))
+		op_base_end(op);
 	return rc;
 }
 
@@ -542,7 +551,7 @@ op_run(struct op *op, int *signal)
 	int rc = 0;
 
 	*signal = 0;
-	if (op->nin == 0 && op->cls->source)
+	if (op->nin == 0 && op->cls->source && !op->greeted)
 		rc = op_greet(op);
 	if (rc == 0 && op->cls->start != NULL)
 		rc = op->cls->start(op->self, op);
@@ -557,7 +566,9 @@ op_run(struct op *op, int *signal)
 		       op->conf.on_bad == BAD_SKIP ? "skipped" : "written to ",
 		       op->conf.on_bad == BAD_SKIP ? "" : op->conf.bad_path);
 	/* Filters that read frames finish what they have, and end as if nothing had happened. */
-	if (op->ep.on && op->ev.signal == SIGTERM)
+	if (op->ep.shell && op->ev.signals > 0)
+		*signal = op->cls->source || op->ev.signals > 1 ? op->ev.signal : 0;
+	else if (op->ep.on && op->ev.signal == SIGTERM)
 		*signal = SIGTERM;
 	else if (op->ev.signals > 1 || (op->ev.signals == 1 && (op->cls->source || op_text_in(op))))
 		*signal = op->ev.signal;

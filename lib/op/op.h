@@ -34,6 +34,10 @@ struct op_side;
 
 enum op_on_bad { BAD_FAIL, BAD_SKIP, BAD_PATH };
 
+/* What reads stdin; what reads nothing; what reads the descriptors that it tells
+ * (op_shell_inputs); what takes no part in what the others agree on. */
+enum op_role { OP_FILTER, OP_SOURCE, OP_JOIN, OP_VIEWER };
+
 /* The common options of every command. */
 struct op_conf {
 	enum op_on_bad on_bad;
@@ -49,7 +53,17 @@ struct op_conf {
 	bool parallel_said, mem_said;
 	const char *at;	 /* --at */
 	bool supervised; /* an option that only fcoord acts on was given */
-	bool stateful;	 /* --state was given */
+	enum op_role role;
+	/*
+	 * A plain pipeline with state (design §6): --state, else $FSTATE, else what the stage
+	 * before says; absolute.  NULL: none, or there is a supervisor.  op_main_begin settles it.
+	 */
+	const char *state;
+	/* The last stage begins the coordinator there: 0, once the others can join it.  A process
+	 * that is made for it closes the n inputs. */
+	int (*host)(void *cookie, const struct op_conf *conf, const struct hello *all,
+		    const int *inputs, unsigned n);
+	void *cookie;
 };
 #define OP_CONF_INIT                                       \
 	{                                                  \
@@ -157,7 +171,9 @@ struct op_main {
 	int signal;
 };
 int op_main_begin(struct op_main *m, const struct cmd *cmd, const struct opt_table *tables,
-		  size_t ntables, const struct op_conf *conf, int argc, char **argv);
+		  size_t ntables, struct op_conf *conf, int argc, char **argv);
+/* OP_JOIN, before op_main_run: the state that these inputs tell of becomes ours. */
+int op_shell_inputs(struct op_conf *conf, const int *fds, unsigned n);
 int op_main_run(struct op_main *m, const struct op_class *cls, void *self,
 		const struct op_wires *w);
 int op_main_end(struct op_main *m, int rc);

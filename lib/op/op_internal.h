@@ -2,6 +2,8 @@
 #ifndef OP_OP_INTERNAL_H
 #define OP_OP_INTERNAL_H
 
+#include <stdatomic.h>
+
 #include "coord/align.h"
 #include "coord/wm.h"
 #include "ev/ev.h"
@@ -131,7 +133,10 @@ struct op_snap {
 };
 
 struct op_epochs {
-	bool on; /* there is a task */
+	bool on;	  /* there is a task */
+	bool shell;	  /* ... from the coordinator of a plain pipeline */
+	unsigned signals; /* told to it */
+	int cause;	  /* the status that the pipeline ends with, as it says; 0: not said */
 	struct talk talk;
 	struct op_task task;
 	struct task_wires wires;
@@ -141,10 +146,10 @@ struct op_epochs {
 	bool due;		/* a source has to send a barrier */
 	struct barrier due_bar; /* which */
 	struct op_snap snap;
-	struct snap_files files;	/* what the state is made of: base and logs */
-	struct log *log;		/* ours */
-	unsigned nlogs;			/* made so far; names the next */
-	bool log_dead;			/* a write failed: the next one is a base in a new file */
+	struct snap_files files; /* what the state is made of: base and logs */
+	struct log *log;	 /* ours */
+	unsigned nlogs;		 /* made so far; names the next */
+	bool log_dead;		 /* a file is no good: the next part is a base in a new one */
 	uint64_t base_bytes, log_bytes; /* of the last base; of deltas since */
 	unsigned writing;		/* jobs with the helper */
 	bool at_end;			/* the source stands at its end */
@@ -155,8 +160,35 @@ struct op_epochs {
 	uint64_t rows_in;
 };
 
+/* The local copy of the state (state/base.h), and the helper that merges. */
+struct op_base {
+	struct work_job job; /* with the helper as long as it is busy, and so is base */
+	bool busy;
+	bool off;	   /* this attempt has none */
+	bool loaded;	   /* the state was restored from it */
+	atomic_bool stop;  /* the helper is to give up */
+	struct work *work; /* NULL until it is needed */
+	struct base *base; /* NULL: none yet */
+	const struct op_task *task;
+	struct snap_files todo;	 /* the job's */
+	struct snap_files acked; /* what the state was made of in that epoch */
+	uint64_t epoch;
+	struct snap_files complete; /* ... in the last one that is complete */
+	int64_t merged;		    /* when the last merge ended, or we began */
+};
+
+/* base.c */
+/* Load the state of these stretches with the help of the copy; false: nothing is loaded. */
+bool op_base_restore(struct op *op, const struct snap_files *f);
+int op_base_begin(struct op *op); /* all is restored: a copy that was of no use goes */
+int op_base_acked(struct op *op, uint64_t epoch);
+int op_base_complete(struct op *op, uint64_t epoch);
+void op_base_jobs(struct op *op); /* take back what the helper has done */
+void op_base_end(struct op *op);  /* the last epoch is complete: merge what is little, and close */
+void op_base_close(struct op *op);
+
 /* task.c */
-int op_task_begin(struct op *op, const char *fd); /* wait for START */
+int op_task_begin(struct op *op, int fd); /* wait for START */
 void op_task_end(struct op *op);
 int op_task_restore(struct op *op); /* state, numbers, watermarks; READY; wait for GO */
 int op_task_serve(struct op *op);   /* read and act on what fcoord says */
@@ -175,7 +207,14 @@ bool op_epoch_over(const struct op *op);		   /* nothing is left to wait for */
 void op_epoch_close(struct op *op);
 
 /* describe.c */
-int op_describe(const struct op_class *cls, void *self, const struct op_conf *conf);
+int op_describe(const struct op_class *cls, void *self, const struct op_conf *conf,
+		struct buf *out);
+
+/* shell.c: a plain pipeline with state */
+int op_shell_find(struct op_conf *conf); /* where the state is, if there is any */
+int op_shell_introduce(struct op *op, char **argv, unsigned argc); /* our words for HELLO */
+int op_shell_begin(struct op *op);     /* HELLOs, join the coordinator, wait for START */
+int op_shell_signalled(struct op *op); /* tell it of signals: an error, or 0 */
 
 /* ---- the operator ---- */
 enum op_after { AFTER_NOTHING, AFTER_MARK, AFTER_END };
@@ -219,6 +258,7 @@ struct op {
 	bool no_work;	       /* there is no thread for one */
 	struct op_job *undone; /* run here because there is no helper; to be told done */
 	struct op_epochs ep;
+	struct op_base base;
 };
 
 /* merge.c: what the inputs tell, put together */

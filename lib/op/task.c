@@ -7,6 +7,8 @@
 #include "fio/fio.h"
 #include "op/op_internal.h"
 
+#define CAUSE_MS 1000
+
 const struct op_task *
 op_task(const struct op *op)
 {
@@ -126,21 +128,35 @@ load(void *cookie, uint64_t epoch, const uint8_t *p, size_t n)
 	return state_load(cookie, p, n);
 }
 
+/* What the state is made of from here on. */
 static int
-restore_files(struct op *op, const struct snap *s)
+note_files(struct op_epochs *e, const struct snap_files *files)
 {
-	struct op_epochs *e = &op->ep;
 	int rc = 0;
 
-	for (unsigned i = 0; i < s->state.n && rc == 0; i++) {
-		const struct snap_file *f = &s->state.v[i];
+	for (unsigned i = 0; i < files->n && rc == 0; i++) {
+		const struct snap_file *f = &files->v[i];
+
+		rc = snap_add_file(&e->files, f->name, f->start, f->end, f->crc, f->epoch);
+		e->log_bytes += f->end - f->start;
+	}
+	return rc;
+}
+
+static int
+restore_files(struct op *op, const struct snap_files *files)
+{
+	struct op_epochs *e = &op->ep;
+	int rc = note_files(e, files);
+
+	if (rc != 0 || files->n == 0 || (e->task.same && op_base_restore(op, files)))
+		return rc;
+	for (unsigned i = 0; i < files->n && rc == 0; i++) {
+		const struct snap_file *f = &files->v[i];
 
 		rc = log_read(e->task.store, f->name, f->start, f->end, f->crc, load, op->state);
 		if (rc == FERR_LOST)
 			rc = ferr(FERR_CORRUPT, "%s", ferr_text());
-		if (rc == 0)
-			rc = snap_add_file(&e->files, f->name, f->start, f->end, f->crc, f->epoch);
-		e->log_bytes += f->end - f->start;
 	}
 	return rc;
 }
@@ -152,11 +168,8 @@ check_signature(struct op *op, const struct snap *s)
 
 	if (s->signature == NULL || ours == NULL || strcmp(s->signature, ours) == 0)
 		return 0;
-	return ferr(
-	    FERR_CORRUPT,
-	    "state was written by '%s', this is '%s'; give the job another --name, or --fresh "
-	    "to forget the old state",
-	    s->signature, ours);
+	return ferr(FERR_CORRUPT, "state was written by '%s', this is '%s'; %s", s->signature, ours,
+		    task_anew(op->ep.task.plain));
 }
 
 static int
@@ -184,7 +197,7 @@ restore(struct op *op)
 		if (s->state.n > 0 && op->state == NULL)
 			return ferr(FERR_CORRUPT, "there is state for '%s', which keeps none",
 				    t->stage);
-		if ((rc = restore_files(op, s)) == 0 && s->nschema > 0 && op->schema.n == 0)
+		if ((rc = restore_files(op, &s->state)) == 0 && s->nschema > 0 && op->schema.n == 0)
 			rc = schema_decode(&op->schema, s->schema, s->nschema);
 	}
 	if (rc != 0)
@@ -220,32 +233,56 @@ op_state(struct op *op)
 
 /* ---- the conversation ---- */
 
+/* The other side is gone.  In a plain pipeline whoever failed has said why. */
+static int
+lost(const struct op *op, int rc)
+{
+	if (rc != FERR_CLOSED)
+		return rc;
+	if (!op->ep.shell)
+		return ferr(FERR_FENCED, "the supervisor is gone");
+	return ferr_of(op->ep.cause != 0 ? op->ep.cause : 1);
+}
+
+/* Is it with which status a plain pipeline ends? */
+static bool
+take_cause(struct op *op, const struct ctl_msg *m)
+{
+	struct ctl_body b = { m->p, m->n, false };
+
+	if (m->kind == CTL_FAILED)
+		op->ep.cause = (int)ctl_u32(&b);
+	return m->kind == CTL_FAILED;
+}
+
 /* Before the loop runs: wait for the next message. */
 static int
 wait_message(struct op *op, struct ctl_msg *m)
 {
 	struct talk *t = &op->ep.talk;
-	struct pollfd p = { .fd = t->in, .events = POLLIN };
 	int rc;
 
-	while ((rc = talk_next(t, m)) == 0) {
-		if (talk_due(t))
-			p.events = POLLIN | POLLOUT;
-		fio_poll(&p, 1, -1);
-		if ((rc = talk_push(t)) < 0 || (rc = talk_fill(t)) < 0)
+	while ((rc = talk_next(t, m)) == 0 || (rc == 1 && take_cause(op, m))) {
+		if (rc == 1)
+			continue;
+		ev_begin(&op->ev);
+		if ((rc = ev_watch(&op->ev, t->in, talk_due(t) ? POLLIN | POLLOUT : POLLIN)) != 0 ||
+		    (rc = ev_wait(&op->ev, EV_FOREVER)) != 0 ||
+		    (op->ep.shell && (rc = op_shell_signalled(op)) != 0) ||
+		    (rc = talk_push(t)) < 0 || (rc = talk_fill(t)) < 0)
 			break;
 	}
-	return rc < 0 ? rc : 0;
+	return rc < 0 ? lost(op, rc) : 0;
 }
 
 int
-op_task_begin(struct op *op, const char *fd)
+op_task_begin(struct op *op, int fd)
 {
 	struct op_epochs *e = &op->ep;
 	struct ctl_msg m;
-	int rc, n = atoi(fd);
+	int rc;
 
-	if ((rc = talk_open(&e->talk, n, n)) != 0)
+	if ((rc = talk_open(&e->talk, fd, fd)) != 0)
 		return rc;
 	e->on = true;
 	if ((rc = wait_message(op, &m)) != 0)
@@ -260,7 +297,10 @@ op_task_end(struct op *op)
 {
 	if (!op->ep.on)
 		return;
-	talk_push(&op->ep.talk);
+	/* Our last word is to be heard; who does not listen for a second is not there any more. */
+	while (talk_push(&op->ep.talk) == 0 && talk_due(&op->ep.talk) &&
+	       fio_poll(&(struct pollfd){ .fd = op->ep.talk.out, .events = POLLOUT }, 1, 1000) == 1)
+		continue;
 	talk_close(&op->ep.talk);
 	task_fini(&op->ep.task, &op->ep.wires);
 }
@@ -278,7 +318,7 @@ op_task_restore(struct op *op)
 	e->complete = e->published = e->task.epoch;
 	align_init(&e->align, e->align_chans, op->nin);
 	e->align.last = e->task.epoch;
-	if ((rc = restore(op)) != 0)
+	if ((rc = restore(op)) != 0 || (rc = op_base_begin(op)) != 0)
 		return rc;
 	if (op->cls->on_restored != NULL && (rc = op->cls->on_restored(op->self, op, &equal)) != 0)
 		return rc;
@@ -333,6 +373,7 @@ take_message(struct op *op, const struct ctl_msg *m)
 	struct op_epochs *e = &op->ep;
 	struct ctl_body b = { m->p, m->n, false };
 	uint64_t epoch;
+	int rc;
 
 	switch (m->kind) {
 	case CTL_TRIGGER: e->due = true; return barrier_decode(&e->due_bar, m->p, m->n);
@@ -344,8 +385,11 @@ take_message(struct op *op, const struct ctl_msg *m)
 		e->complete = epoch;
 		if (op->cls->source && e->last != 0 && epoch >= e->last)
 			op->ended = true;
+		if ((rc = op_base_complete(op, epoch)) != 0)
+			return rc;
 		return e->lanes ? op->cls->on_complete(op->self, op, epoch) : 0;
 	case CTL_STATS: return tell_stats(op);
+	case CTL_FAILED: take_cause(op, m); return 0;
 	default: return 0;
 	}
 }
@@ -366,7 +410,7 @@ op_task_serve(struct op *op)
 	} while (rc == 1);
 	if (rc == 0)
 		rc = talk_push(&op->ep.talk);
-	return rc == FERR_CLOSED ? ferr(FERR_FENCED, "the supervisor is gone") : rc;
+	return lost(op, rc);
 }
 
 int
@@ -384,12 +428,29 @@ op_published(struct op *op, uint64_t epoch)
 	return rc;
 }
 
+/* A neighbour's end is seen before the coordinator tells of it: with which status do all end? */
+static int
+wait_cause(struct op *op, int rc)
+{
+	struct talk *t = &op->ep.talk;
+	struct pollfd p = { .fd = t->in, .events = POLLIN };
+	struct ctl_msg m;
+
+	(void)!talk_push(t); /* it may be deaf by now, and have spoken before */
+	do {
+		while (talk_next(t, &m) == 1)
+			take_cause(op, &m);
+	} while (op->ep.cause == 0 && fio_poll(&p, 1, CAUSE_MS) == 1 && talk_fill(t) == 1);
+	return op->ep.cause > 1 ? ferr_of(op->ep.cause) : rc;
+}
+
 /* The last word: why it ends. */
 int
 op_task_tell_failed(struct op *op, int rc)
 {
 	struct buf b = BUF_INIT;
-	bool echo = true; /* of a neighbour's end, which is told better elsewhere */
+	bool echo = true,
+	     shell = op->ep.shell; /* echo: of a neighbour's end, told better elsewhere */
 
 	if (!op->ep.on || rc == 0 || rc == FERR_FENCED)
 		return rc;
@@ -397,10 +458,12 @@ op_task_tell_failed(struct op *op, int rc)
 		rc = ferr(FERR_IO, "its consumer left"); /* an end only in a bare shell */
 	else if (rc != FERR_TRUNC)
 		echo = false;
-	if (pack_u32(&b, (uint32_t)ferr_status(rc)) == 0 && pack_text(&b, ferr_text()) == 0)
+	/* In a plain pipeline everyone speaks for himself. */
+	if (pack_u32(&b, (uint32_t)ferr_status(rc)) == 0 &&
+	    pack_text(&b, shell ? "" : ferr_text()) == 0)
 		(void)!talk_put(&op->ep.talk, CTL_FAILED, CTL_NONE, b.p, b.n);
 	buf_fini(&b);
-	if (echo || ferr_status(rc) != 1) /* fcoord ends with the latter, and says it */
+	if (echo || (ferr_status(rc) != 1 && !shell)) /* fcoord ends with it, and says it */
 		ferr_clear();
-	return rc;
+	return echo && shell ? wait_cause(op, rc) : rc;
 }

@@ -2,8 +2,6 @@
 #include "base/bytes.h"
 #include "state/state_internal.h"
 
-enum { REC_PUT = 1, REC_DROP = 2, REC_DROP_NS = 3, REC_MAP = 4, REC_FORGET = 5 };
-
 /* ---- encoding ---- */
 
 static uint16_t
@@ -14,16 +12,21 @@ group_of(const struct state_map *m, const struct state_key *k)
 	return (uint16_t)(k->hash % m->st->groups);
 }
 
-/* The head of a record behind out; the value, if any, is still to come. */
-static int
-head(struct buf *out, const struct state_rec *r)
+int
+state_rec_encode(struct buf *out, const struct state_rec *r)
 {
+	size_t n = STATE_REC_HDR + (r->key != NULL ? (size_t)r->nkey : 0);
 	uint8_t *p;
 	int rc;
 
-	if ((rc = buf_room(out, STATE_REC_HDR + (size_t)r->nkey)) != 0)
+	if (r->value != NULL)
+		n += r->nvalue;
+	if (n > UINT32_MAX)
+		return ferr(FERR_LIMIT, "a record of state is larger than 4 GiB");
+	if ((rc = buf_room(out, n)) != 0)
 		return rc;
 	p = out->p + out->n;
+	le32put(p, (uint32_t)n);
 	p[4] = r->kind;
 	p[5] = r->map;
 	le16put(p + 6, r->group);
@@ -31,12 +34,14 @@ head(struct buf *out, const struct state_rec *r)
 	le64put(p + 16, r->hash);
 	le32put(p + 24, r->nkey);
 	le32put(p + 28, r->nvalue);
-	out->n += STATE_REC_HDR;
+	out->n += n;
+	p += STATE_REC_HDR;
 	if (r->key != NULL) {
-		memcpy(p + STATE_REC_HDR, r->key, r->nkey);
-		out->n += r->nkey;
+		memcpy(p, r->key, r->nkey);
+		p += r->nkey;
 	}
-	le32put(p, (uint32_t)(out->n - (size_t)(p - out->p)));
+	if (r->value != NULL && r->nvalue > 0)
+		memcpy(p, r->value, r->nvalue);
 	return 0;
 }
 
@@ -77,7 +82,7 @@ state_rec_put(struct buf *out, const struct sub *s, const struct entry *e)
 	const struct state_key k = { e->hash, key_of(s->map, e), e->klen };
 	const struct state_rec r = rec_of(REC_PUT, s, &k);
 	size_t at = out->n, value;
-	int rc = head(out, &r);
+	int rc = state_rec_encode(out, &r);
 
 	value = out->n;
 	if (rc == 0 && (rc = state_value_encode(out, s->map, e)) == 0)
@@ -90,16 +95,11 @@ state_rec_put(struct buf *out, const struct sub *s, const struct entry *e)
 int
 state_rec_item(struct buf *out, const struct sub *s, const struct spill_item *it)
 {
-	const struct state_rec r = rec_of(REC_PUT, s, &it->key);
-	size_t at = out->n, value;
-	int rc = head(out, &r);
+	struct state_rec r = rec_of(REC_PUT, s, &it->key);
 
-	value = out->n;
-	if (rc == 0 && (rc = buf_put(out, it->value, it->n)) == 0)
-		rc = end_value(out, s->map, at, value);
-	if (rc != 0)
-		out->n = at;
-	return rc;
+	r.value = it->value;
+	r.nvalue = it->n;
+	return state_rec_encode(out, &r);
 }
 
 int
@@ -108,7 +108,7 @@ state_rec_drop(struct buf *out, const struct sub *s, const struct entry *e)
 	const struct state_key k = { e->hash, key_of(s->map, e), e->klen };
 	const struct state_rec r = rec_of(REC_DROP, s, &k);
 
-	return head(out, &r);
+	return state_rec_encode(out, &r);
 }
 
 int
@@ -121,7 +121,7 @@ state_rec_drop_ns(struct buf *out, const struct sub *s)
 				     .ns = s->ns,
 				     .nkey = st->hi };
 
-	return head(out, &r);
+	return state_rec_encode(out, &r);
 }
 
 int
@@ -134,7 +134,7 @@ state_rec_map(struct buf *out, const struct state_map *m)
 				     .nkey = (uint32_t)strlen(m->name),
 				     .nvalue = m->t.version };
 
-	return head(out, &r);
+	return state_rec_encode(out, &r);
 }
 
 int
@@ -142,7 +142,7 @@ state_rec_forget(struct buf *out, const struct state *s)
 {
 	const struct state_rec r = { .kind = REC_FORGET, .group = (uint16_t)s->lo, .nkey = s->hi };
 
-	return head(out, &r);
+	return state_rec_encode(out, &r);
 }
 
 /* ---- decoding ---- */

@@ -62,24 +62,33 @@ row_key(uint8_t out[ROW_KEY], uint64_t serial, uint64_t hash)
 
 /* ---- opening ---- */
 
+int
+state_env_open(struct MDB_env **out, const char *path, unsigned flags)
+{
+	int rc = ENOMEM;
+
+	*out = NULL;
+	for (uint64_t size = MAP_MAX; size >= MAP_MIN; size /= 2) {
+		if ((rc = mdb_env_create(out)) != 0)
+			break;
+		if ((rc = mdb_env_set_mapsize(*out, size)) == 0 &&
+		    (rc = mdb_env_open(*out, path, flags, 0600)) == 0)
+			break;
+		mdb_env_close(*out);
+		*out = NULL;
+		if (rc != ENOMEM && rc != EFBIG && rc != EINVAL)
+			break;
+	}
+	return rc;
+}
+
 static int
 open_env(struct spill *sp, const char *path)
 {
 	const unsigned flags = MDB_NOSUBDIR | MDB_NOSYNC | MDB_NOLOCK | MDB_NOTLS | MDB_WRITEMAP |
 			       MDB_NORDAHEAD | MDB_NOMEMINIT;
-	int rc = ENOMEM;
+	int rc = state_env_open(&sp->env, path, flags);
 
-	for (uint64_t size = MAP_MAX; size >= MAP_MIN; size /= 2) {
-		if ((rc = mdb_env_create(&sp->env)) != 0)
-			break;
-		if ((rc = mdb_env_set_mapsize(sp->env, size)) == 0 &&
-		    (rc = mdb_env_open(sp->env, path, flags, 0600)) == 0)
-			break;
-		mdb_env_close(sp->env);
-		sp->env = NULL;
-		if (rc != ENOMEM && rc != EFBIG && rc != EINVAL)
-			break;
-	}
 	return rc != 0 ? failed(rc) : 0;
 }
 

@@ -9,6 +9,7 @@
  *	queue.c	  records and keys that wait
  *	evict.c	  what does not fit: out to the spill and back
  *	spill.c	  the spill: an LMDB environment
+ *	base*.c	  the local copy of an epoch, see base.h and base_internal.h
  */
 #ifndef STATE_INTERNAL_H
 #define STATE_INTERNAL_H
@@ -354,6 +355,9 @@ void state_spill_void(struct spill *sp, uint64_t serial);
 int state_spill_clean(struct spill *sp, size_t items);
 /* All rows go. */
 int state_spill_clear(struct spill *sp);
+/* Open an environment with as large a map as can be had: LMDB's result. */
+struct MDB_env;
+int state_env_open(struct MDB_env **out, const char *path, unsigned flags);
 
 /* ---- walk.c ---- */
 
@@ -389,6 +393,10 @@ void state_epoch_loaded(struct state *s);
 
 /* ---- record.c ---- */
 
+enum { REC_PUT = 1, REC_DROP = 2, REC_DROP_NS = 3, REC_MAP = 4, REC_FORGET = 5 }; /* see state.h */
+
+/* Append a record; of one whose value is NULL it is still to come. */
+int state_rec_encode(struct buf *out, const struct state_rec *r);
 int state_rec_put(struct buf *out, const struct sub *s, const struct entry *e);
 /* The same from a value that is encoded already. */
 int state_rec_item(struct buf *out, const struct sub *s, const struct spill_item *it);

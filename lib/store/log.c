@@ -325,6 +325,33 @@ open_reader(struct reader *r)
 	return 0;
 }
 
+/* Read the blocks up to the end. */
+static int
+read_blocks(struct reader *r, uint32_t crc,
+	    int (*fn)(void *cookie, uint64_t epoch, const uint8_t *p, size_t n), void *cookie)
+{
+	int rc = 0;
+
+	while (rc == 0 && r->at < r->end) {
+		rc = next_block(r);
+		if (rc == 0 && r->kind == DATA)
+			rc = fn(cookie, r->epoch, r->b.p, r->b.n);
+	}
+	if (rc == 0 && r->kind != END)
+		rc = damaged(r, r->at, "the last part has no end");
+	if (rc == 0 && r->crc != crc)
+		rc = damaged(r, r->at, "it is not the file that the checkpoint names");
+	return rc;
+}
+
+static void
+close_reader(struct reader *r)
+{
+	if (r->fd != -1)
+		fio_close(r->fd);
+	buf_fini(&r->b);
+}
+
 int
 log_read(const char *dir, const char *name, uint64_t start, uint64_t end, uint32_t crc,
 	 int (*fn)(void *cookie, uint64_t epoch, const uint8_t *p, size_t n), void *cookie)
@@ -332,19 +359,29 @@ log_read(const char *dir, const char *name, uint64_t start, uint64_t end, uint32
 	struct reader r = { .dir = dir, .name = name, .fd = -1, .end = end, .b = BUF_INIT };
 	int rc;
 
-	if ((rc = open_reader(&r)) == 0)
-		rc = begin(&r, start);
-	while (rc == 0 && r.at < end) {
-		rc = next_block(&r);
-		if (rc == 0 && r.kind == DATA)
-			rc = fn(cookie, r.epoch, r.b.p, r.b.n);
-	}
-	if (rc == 0 && r.kind != END)
-		rc = damaged(&r, r.at, "the last part has no end");
-	if (rc == 0 && r.crc != crc)
-		rc = damaged(&r, r.at, "it is not the file that the checkpoint names");
-	if (r.fd != -1)
-		fio_close(r.fd);
-	buf_fini(&r.b);
+	if ((rc = open_reader(&r)) == 0 && (rc = begin(&r, start)) == 0)
+		rc = read_blocks(&r, crc, fn, cookie);
+	close_reader(&r);
+	return rc;
+}
+
+int
+log_resume(const char *dir, const char *name, uint64_t start, uint32_t start_crc, uint64_t end,
+	   uint32_t crc, int (*fn)(void *cookie, uint64_t epoch, const uint8_t *p, size_t n),
+	   void *cookie)
+{
+	struct reader r = { .dir = dir,
+			    .name = name,
+			    .fd = -1,
+			    .at = start,
+			    .end = end,
+			    .crc = start_crc,
+			    .kind = END,
+			    .b = BUF_INIT };
+	int rc = open_reader(&r);
+
+	if (rc == 0)
+		rc = read_blocks(&r, crc, fn, cookie);
+	close_reader(&r);
 	return rc;
 }

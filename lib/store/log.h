@@ -55,5 +55,10 @@ int log_seal(struct log *l, uint64_t epoch, const uint8_t id[16]);
  */
 int log_read(const char *dir, const char *name, uint64_t start, uint64_t end, uint32_t crc,
 	     int (*fn)(void *cookie, uint64_t epoch, const uint8_t *p, size_t n), void *cookie);
+/* The same behind a part whose end and CRC the caller knows: nothing before start is looked at, and
+ * the blocks must go on from that CRC. */
+int log_resume(const char *dir, const char *name, uint64_t start, uint32_t start_crc, uint64_t end,
+	       uint32_t crc, int (*fn)(void *cookie, uint64_t epoch, const uint8_t *p, size_t n),
+	       void *cookie);
 
 #endif

@@ -124,21 +124,87 @@ take_one(void *cookie, const char *name)
 	return store_copy(t->from, name, t->to);
 }
 
+/* The manifest at the end of the chain. */
+static int
+newest(const char *dir, struct buf *out)
+{
+	uint64_t *v = NULL;
+	unsigned n = 0;
+	char name[32];
+	int rc = store_chain(dir, &v, &n);
+
+	if (rc == 0 && n == 0)
+		rc = ferr(FERR_USAGE, "%s holds no checkpoint yet", dir);
+	if (rc == 0) {
+		store_place_name(v[n - 1], name);
+		rc = store_read(dir, name, MANIFEST_MAX, out);
+	}
+	free(v);
+	return rc;
+}
+
+/* Is that the state of a plain pipeline?  FERR_LOST: it is not. */
+static int
+read_plain(const char *from, struct known *k)
+{
+	struct buf b = BUF_INIT;
+	long pid;
+	int rc = store_read(from, "job.json", MANIFEST_MAX, &b);
+
+	if (rc == 0)
+		rc = known_parse(k, b.p, b.n);
+	if (rc == 0 && !k->plain)
+		rc = ferr(FERR_LOST, "%s is no plain pipeline's", from);
+	if (rc == 0 && store_locked(from, &pid))
+		rc = ferr(FERR_USAGE, "the pipeline still runs (process %ld); stop it first", pid);
+	buf_fini(&b);
+	return rc;
+}
+
+/* Where the job begins: *plain says whose state it is; its name is NULL for a savepoint. */
+static int
+read_from(const char *from, struct buf *out, struct known *plain)
+{
+	int rc = store_read(from, "savepoint.json", MANIFEST_MAX, out);
+
+	if (rc != FERR_LOST)
+		return rc;
+	if ((rc = read_plain(from, plain)) == FERR_LOST)
+		return ferr(FERR_USAGE, "%s holds no savepoint, and no plain pipeline's state",
+			    from);
+	return rc == 0 ? newest(from, out) : rc;
+}
+
+/* The pipeline must not go on as well. */
+static int
+hand_over(const char *from, struct known *plain, const char *name)
+{
+	struct buf b = BUF_INIT;
+	int rc = 0;
+
+	free(plain->adopted);
+	if ((plain->adopted = strdup(name)) == NULL)
+		return ferr(FERR_NOMEM, "out of memory");
+	if ((rc = known_print(plain, &b)) == 0)
+		rc = store_replace(from, "job.json", b.p, b.n);
+	buf_fini(&b);
+	return rc;
+}
+
 int
 adopt_savepoint(const char *dir, const char *from, bool clone, bool rewind, const char *name,
 		const struct buf *text, struct known *k)
 {
 	struct taking t = { from, dir };
+	struct known plain = { 0 };
 	struct buf b = BUF_INIT;
 	struct ckpt_file f;
 	char place[32];
 	int rc;
 
 	ckpt_file_init(&f);
-	if ((rc = store_read(from, "savepoint.json", MANIFEST_MAX, &b)) == FERR_LOST)
-		rc = ferr(FERR_USAGE, "%s holds no savepoint", from);
-	if (rc == 0 && (rc = ckpt_file_parse(&f, b.p, b.n)) != 0)
-		rc = ferr_prefix(rc, "%s/savepoint.json", from);
+	if ((rc = read_from(from, &b, &plain)) == 0 && (rc = ckpt_file_parse(&f, b.p, b.n)) != 0)
+		rc = ferr_prefix(rc, "the manifest in %s", from);
 	if (rc == 0 && f.kind == CKPT_FILE_DRAIN && !rewind)
 		rc = ferr(FERR_USAGE,
 			  "%s was taken by a drain: its windows were closed early; --accept-rewind "
@@ -162,11 +228,15 @@ adopt_savepoint(const char *dir, const char *from, bool clone, bool rewind, cons
 	if (rc == 0 && (rc = store_create(dir, place, "", 0)) == FERR_FENCED)
 		rc = 0;
 	f.place = 1;
-	f.kind = CKPT_FILE_SAVEPOINT;
+	if (plain.name == NULL)
+		f.kind = CKPT_FILE_SAVEPOINT;
 	store_place_name(f.place, place);
 	b.n = 0;
 	if (rc == 0 && (rc = ckpt_file_print(&f, &b)) == 0)
 		rc = store_create(dir, place, b.p, b.n);
+	if (rc == 0 && plain.name != NULL && !clone)
+		rc = hand_over(from, &plain, name);
+	known_fini(&plain);
 	ckpt_file_fini(&f);
 	buf_fini(&b);
 	return rc;

@@ -23,6 +23,7 @@ struct child {
 	int pidfd, err;
 	struct talk talk;
 	bool talking;
+	bool joined; /* not our process */
 	struct child *next;
 };
 
@@ -83,22 +84,37 @@ struct spawn {
 	unsigned nwords;
 	int *map; /* descriptors of the child */
 	unsigned nmap;
+	int guest; /* joined: leads to it */
+	pid_t pid;
 };
+
+static int
+decode_words(struct ctl_body *b, struct spawn *s)
+{
+	if ((s->nwords = ctl_u32(b)) == 0 || s->nwords > WORDS_MAX)
+		return ferr(FERR_CORRUPT, "a spawn message is damaged");
+	if ((s->words = calloc(s->nwords + 1, sizeof(*s->words))) == NULL)
+		return ferr(FERR_NOMEM, "out of memory");
+	for (unsigned i = 0; i < s->nwords; i++) {
+		if ((s->words[i] = ctl_text(b)) == NULL)
+			return ferr(FERR_CORRUPT, "a spawn message is damaged");
+	}
+	return 0;
+}
 
 static int
 decode_spawn(struct agent *a, const struct ctl_msg *m, struct spawn *s)
 {
 	struct ctl_body b = { m->p, m->n, false };
 	uint32_t wires;
+	int rc;
 
 	s->flags = ctl_u32(&b);
-	if ((s->nwords = ctl_u32(&b)) == 0 || s->nwords > WORDS_MAX)
-		return ferr(FERR_CORRUPT, "a spawn message is damaged");
-	if ((s->words = calloc(s->nwords + 1, sizeof(*s->words))) == NULL)
-		return ferr(FERR_NOMEM, "out of memory");
-	for (unsigned i = 0; i < s->nwords; i++) {
-		if ((s->words[i] = ctl_text(&b)) == NULL)
-			return ferr(FERR_CORRUPT, "a spawn message is damaged");
+	if ((s->flags & AGENT_JOINED) != 0) {
+		s->guest = (int)ctl_u32(&b);
+		s->pid = (pid_t)ctl_u32(&b);
+	} else if ((rc = decode_words(&b, s)) != 0) {
+		return rc;
 	}
 	if ((wires = ctl_u32(&b)) > WORDS_MAX ||
 	    (s->map = calloc(AGENT_WIRE + wires, sizeof(*s->map))) == NULL)
@@ -161,6 +177,18 @@ start(struct agent *a, struct child *c, struct spawn *s)
 	return rc;
 }
 
+/* Take up a stage that has come by itself, and give it its wires. */
+static int
+take_up(struct child *c, const struct spawn *s)
+{
+	c->joined = true;
+	c->pid = s->pid;
+	if (fio_send_fds(s->guest, 0, s->map + AGENT_WIRE, s->nmap - AGENT_WIRE) == -1)
+		return ferr_sys(FERR_IO, "a stage is gone");
+	c->talking = talk_open(&c->talk, s->guest, s->guest) == 0;
+	return c->talking ? 0 : ferr(FERR_IO, "a stage is gone");
+}
+
 /* What could not be started is told as a child that ended with status 1, with its message. */
 static int
 refuse(struct agent *a, uint32_t sub)
@@ -190,7 +218,7 @@ spawn(struct agent *a, const struct ctl_msg *m)
 	c->sub = m->sub;
 	c->err = c->pidfd = -1;
 	if ((rc = decode_spawn(a, m, &s)) == 0)
-		rc = start(a, c, &s);
+		rc = (s.flags & AGENT_JOINED) != 0 ? take_up(c, &s) : start(a, c, &s);
 	spawn_fini(&s);
 	if (rc != 0) {
 		free(c);
@@ -213,8 +241,13 @@ kill_all(struct agent *a)
 	for (unsigned i = 0; i < a->nhalf; i++)
 		fio_close(a->half[i].fd);
 	a->nhalf = 0;
-	for (struct child *c = a->children; c != NULL; c = c->next)
-		fio_kill_group(c->pid, SIGKILL);
+	for (struct child *c = a->children; c != NULL; c = c->next) {
+		if (!c->joined)
+			fio_kill_group(c->pid, SIGKILL);
+		else if (c->talking && talk_push(&c->talk) != -1) /* it is told why before */
+			talk_close(&c->talk);
+		c->talking = c->talking && !c->joined;
+	}
 	return 0;
 }
 
@@ -299,7 +332,8 @@ reap(struct agent *a)
 	int rc = 0, status;
 
 	while ((c = *at) != NULL && rc == 0) {
-		if (fio_reap(c->pid, &status, false) == 0) {
+		status = 0;
+		if (c->joined ? c->talking : fio_reap(c->pid, &status, false) == 0) {
 			at = &c->next;
 			continue;
 		}
@@ -309,7 +343,8 @@ reap(struct agent *a)
 			talk_close(&c->talk);
 		if (c->err != -1)
 			fio_close(c->err);
-		fio_close(c->pidfd);
+		if (c->pidfd != -1)
+			fio_close(c->pidfd);
 		b.n = 0;
 		if ((rc = pack_u32(&b, (uint32_t)status)) == 0 &&
 		    (rc = pack_u32(&b, a->killing)) == 0)
@@ -343,7 +378,8 @@ turn(struct agent *a)
 	ev_begin(&a->ev);
 	rc = watch_talk(a, &a->up);
 	for (struct child *c = a->children; c != NULL && rc == 0; c = c->next) {
-		rc = ev_watch(&a->ev, c->pidfd, POLLIN);
+		if (!c->joined)
+			rc = ev_watch(&a->ev, c->pidfd, POLLIN);
 		if (rc == 0 && c->talking)
 			rc = watch_talk(a, &c->talk);
 		if (rc == 0 && c->err != -1 && !noisy(a))
@@ -391,7 +427,8 @@ agent_run(void)
 		rc = turn(&a);
 	kill_all(&a);
 	while ((c = a.children) != NULL) {
-		fio_reap(c->pid, &status, true);
+		if (!c->joined)
+			fio_reap(c->pid, &status, true);
 		a.children = c->next;
 		if (c->talking)
 			talk_close(&c->talk);

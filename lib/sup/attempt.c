@@ -137,21 +137,43 @@ wire_outputs(const struct run *r, const struct sub *s, struct wiring *g, bool si
 	return rc;
 }
 
+/* A part of a plain pipeline: its main edges are the pipes of the shell. */
+static bool
+is_guest(const struct run *r, uint32_t number)
+{
+	return r->sub[number].stage < r->conf.nguests;
+}
+
+static int
+put_words(const struct job_stage *st, struct buf *b)
+{
+	char mem[40];
+	int rc;
+
+	if ((rc = pack_u32(b, st->facts.print ? AGENT_PRINTS : 0)) == 0)
+		rc = pack_u32(b, st->nwords + (st->memory > 0));
+	for (unsigned i = 0; i < st->nwords && rc == 0; i++)
+		rc = pack_text(b, st->words[i]);
+	if (rc == 0 && st->memory > 0) {
+		snprintf(mem, sizeof(mem), "--mem=%lldB", (long long)st->memory);
+		rc = pack_text(b, mem);
+	}
+	return rc;
+}
+
 static int
 send_spawn(struct run *r, uint32_t number, const struct wiring *g)
 {
 	const struct job_stage *st = &r->job->stage[r->sub[number].stage];
 	struct buf b = BUF_INIT;
-	char mem[40];
 	int rc;
 
-	if ((rc = pack_u32(&b, st->facts.print ? AGENT_PRINTS : 0)) == 0)
-		rc = pack_u32(&b, st->nwords + (st->memory > 0));
-	for (unsigned i = 0; i < st->nwords && rc == 0; i++)
-		rc = pack_text(&b, st->words[i]);
-	if (rc == 0 && st->memory > 0) {
-		snprintf(mem, sizeof(mem), "--mem=%lldB", (long long)st->memory);
-		rc = pack_text(&b, mem);
+	if (is_guest(r, number)) {
+		if ((rc = pack_u32(&b, AGENT_JOINED)) == 0 &&
+		    (rc = pack_u32(&b, AGENT_GUEST + r->sub[number].stage)) == 0)
+			rc = pack_u32(&b, r->conf.guest[r->sub[number].stage].pid);
+	} else {
+		rc = put_words(st, &b);
 	}
 	if (rc == 0)
 		rc = pack_u32(&b, g->n);
@@ -193,6 +215,7 @@ send_start(struct run *r, uint32_t number, const struct wiring *g)
 			     .store = (char *)(uintptr_t)r->conf.dir,
 			     .exactly = r->conf.exactly,
 			     .rewind = r->conf.accept_rewind,
+			     .plain = r->conf.nguests > 0,
 			     .selects = st->facts.source && st->selects,
 			     .reads = st->reads.v,
 			     .nreads = st->reads.n };
@@ -218,10 +241,10 @@ static int
 start_one(struct run *r, uint32_t number)
 {
 	struct wiring g = { 0 };
-	int rc;
+	int rc = 0;
 
-	if ((rc = wire_inputs(r, &r->sub[number], &g)) == 0 &&
-	    (rc = wire_outputs(r, &r->sub[number], &g, false)) == 0 &&
+	if ((is_guest(r, number) || ((rc = wire_inputs(r, &r->sub[number], &g)) == 0 &&
+				     (rc = wire_outputs(r, &r->sub[number], &g, false)) == 0)) &&
 	    (rc = wire_outputs(r, &r->sub[number], &g, true)) == 0 &&
 	    (rc = send_spawn(r, number, &g)) == 0) {
 		r->alive++;
@@ -239,24 +262,34 @@ start_agent(struct run *r)
 		    out[] = "FJORD_STDOUT=3";
 	char *argv[] = { fcoord, agent, stdio, NULL }, **env;
 	struct buf path = BUF_INIT;
-	int fd[2], map[4], rc = 0;
+	unsigned nguests = r->conf.nguests;
+	int fd[2], *map = calloc(AGENT_GUEST + nguests, sizeof(*map)), rc = 0;
 	char *const add[2] = { r->conf.out != -1 ? out : NULL, NULL };
 
 	r->agent = -1;
-	if ((rc = child_env(&env, add)) != 0)
-		return rc;
+	if (map == NULL || (rc = child_env(&env, add)) != 0) {
+		free(map);
+		return rc != 0 ? rc : ferr(FERR_NOMEM, "out of memory");
+	}
 	if (fio_socketpair(fd, 1 << 18) == -1) {
+		free(map);
 		free(env);
 		return ferr_sys(FERR_IO, "no socket for the agent");
 	}
 	map[0] = map[1] = fd[1];
 	map[2] = 2;
 	map[3] = r->conf.out;
+	for (unsigned i = 0; i < nguests; i++)
+		map[AGENT_GUEST + i] = r->conf.guest[i].fd;
 	if (child_program(fcoord, &path) == 0)
 		r->agent =
-		    fio_spawn((const char *)path.p, argv, env, map, r->conf.out != -1 ? 4 : 3);
+		    fio_spawn((const char *)path.p, argv, env, map, (int)(AGENT_GUEST + nguests));
+	for (unsigned i = 0; i < nguests; i++)
+		fio_close(r->conf.guest[i].fd);
+	r->given = true;
 	buf_fini(&path);
 	free(env);
+	free(map);
 	fio_close(fd[1]);
 	if (r->agent == -1)
 		rc = ferr_sys(FERR_IO, "cannot start the agent");
@@ -300,7 +333,8 @@ check_stages(const struct run *r)
 	if (r->newest.nstages > 0 && r->newest.kind == CKPT_FILE_DRAIN)
 		return ferr(FERR_USAGE,
 			    "the job was drained: its windows were closed early, so that "
-			    "nothing goes on from there; --fresh begins anew");
+			    "nothing goes on from there; %s",
+			    task_anew(r->conf.nguests > 0));
 	for (unsigned i = 0; i < r->newest.nstages; i++) {
 		const struct ckpt_stage *old = &r->newest.stage[i];
 		bool state = false, there = false;
@@ -313,9 +347,8 @@ check_stages(const struct run *r)
 			return ferr(
 			    FERR_CORRUPT,
 			    "the checkpoint holds state of '%s' (%s), and this job has no stage "
-			    "of that name; name the stage that goes on with it (--name %s), or "
-			    "forget the old job with --fresh",
-			    old->name, old->tool, old->name);
+			    "of that name; name the stage that goes on with it (--name %s); %s",
+			    old->name, old->tool, old->name, task_anew(r->conf.nguests > 0));
 	}
 	return 0;
 }

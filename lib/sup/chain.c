@@ -8,6 +8,7 @@
 
 #include "fio/fio.h"
 #include "frame/frame.h"
+#include "state/base.h"
 #include "store/copy.h"
 #include "store/store.h"
 #include "sup/run_internal.h"
@@ -357,6 +358,40 @@ clean_one(void *cookie, const char *name)
 	return store_remove(r->conf.dir, name);
 }
 
+/* local/STAGE-N: is there such a subtask? */
+static bool
+is_live(const struct run *r, const char *name)
+{
+	const char *stage = strchr(name, '/') + 1;
+	char *end;
+
+	for (unsigned i = 0; i < r->nsubs; i++) {
+		const char *s = r->job->stage[r->sub[i].stage].name;
+		size_t n = strlen(s);
+
+		if (strncmp(stage, s, n) == 0 && stage[n] == '-' &&
+		    strtoul(stage + n + 1, &end, 10) == r->sub[i].index && *end == '\0')
+			return true;
+	}
+	return false;
+}
+
+/* The local copies of subtasks that are no more. */
+static int
+clean_local(void *cookie, const char *name)
+{
+	const struct run *r = cookie;
+	struct buf path = BUF_INIT;
+	int rc;
+
+	if (is_live(r, name))
+		return 0;
+	if ((rc = buf_printf(&path, "%s/%s", r->conf.dir, name)) == 0)
+		rc = buf_cstr(&path) == NULL ? FERR_NOMEM : base_remove((const char *)path.p);
+	buf_fini(&path);
+	return rc;
+}
+
 /*
  * Once per attempt, behind its first complete epoch: what older attempts sealed in vain.  Not
  * before: a slow coordinator could still complete an epoch that names it (publish.pml, CLEANALL).
@@ -371,6 +406,8 @@ clean(struct run *r)
 	r->cleaned = true;
 	if ((rc = store_each(r->conf.dir, "state", clean_one, r)) == 0)
 		rc = store_each(r->conf.dir, "segments", clean_one, r);
+	if (rc == 0)
+		rc = store_each(r->conf.dir, "local", clean_local, r);
 	return rc == FERR_LOST ? 0 : rc;
 }
 

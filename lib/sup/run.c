@@ -13,6 +13,7 @@
 #include "fio/proc.h"
 #include "frame/frame.h"
 #include "store/store.h"
+#include "sup/hall.h"
 #include "sup/rescaled.h"
 #include "sup/run_internal.h"
 
@@ -190,9 +191,33 @@ take_failed(struct run *r, struct sub *s, struct ctl_body *b)
 	char *text = ctl_text(b);
 
 	/* A consumer that left, or a stream that broke off, is an echo of another's end. */
-	if (text != NULL && status != 1)
+	if (text != NULL && text[0] == '\0') /* it has said it itself */
+		run_fail(r, status, "%s", "");
+	else if (text != NULL && status != 1)
 		run_fail(r, status, "%s-%u: %s", r->job->stage[s->stage].name, s->index, text);
 	free(text);
+	return 0;
+}
+
+static void
+ask_stop(struct run *r)
+{
+	if (r->conf.nguests == 0)
+		run_say(r, "stopping at a last barrier (once more: at once)");
+	ckpt_request(&r->ckpt, r->now, CKPT_STOP, 0);
+	r->stop_asked = true;
+	run_set_phase(r, RUN_STOPPING);
+}
+
+/* A stage of a plain pipeline was asked to end; a terminal asks all of them, and us. */
+static int
+take_stop(struct run *r, struct ctl_body *b)
+{
+	r->told_signal = (int)ctl_u32(b);
+	if (r->phase == RUN_RUNNING)
+		ask_stop(r);
+	else if (r->phase == RUN_STARTING)
+		run_fail(r, 128 + r->told_signal, "%s", "");
 	return 0;
 }
 
@@ -230,6 +255,7 @@ take_message(struct run *r, const struct ctl_msg *m)
 	case CTL_PUBLISHED: ckpt_published(&r->ckpt, r->now, m->sub, ctl_u64(&b)); return 0;
 	case CTL_STATS: take_stats(s, &b); return 0;
 	case CTL_FAILED: return take_failed(r, s, &b);
+	case CTL_STOP: return take_stop(r, &b);
 	case CTL_EXITED: {
 		int status = (int)ctl_u32(&b);
 
@@ -374,8 +400,15 @@ run_set_phase(struct run *r, enum run_phase p)
 static void
 kill_attempt(struct run *r)
 {
+	uint8_t status[4];
+
 	run_set_phase(r, RUN_KILLING);
 	r->kill_by = r->now + KILL_MS;
+	le32put(status, (uint32_t)(r->fail_status < 128 ? r->fail_status : 1));
+	for (unsigned i = 0; i < r->nsubs && r->talking; i++) {
+		if (r->sub[i].stage < r->conf.nguests)
+			(void)!talk_put(&r->talk, CTL_FAILED, i, status, sizeof(status));
+	}
 	if (r->talking)
 		(void)!talk_put(&r->talk, CTL_KILL, CTL_NONE, NULL, 0);
 }
@@ -462,6 +495,8 @@ advance(struct run *r)
 		return r->again && !r->stop_asked && !ask_stops(r)
 			   ? begin_again(r)
 			   : (run_set_phase(r, RUN_ENDED), 0);
+	if (r->alive == 0 && !r->failed && (r->phase == RUN_RUNNING || r->phase == RUN_STOPPING))
+		run_fail(r, 1, "all subtasks have ended, and the job has not");
 	if (r->phase == RUN_KILLING && r->alive == 0)
 		after_kill(r);
 	else if (r->phase == RUN_WAITING && r->retry_at <= r->now)
@@ -476,10 +511,9 @@ take_signals(struct run *r)
 	if (r->ev.signals == r->signals)
 		return;
 	if (r->signals == 0 && r->phase == RUN_RUNNING && r->ev.signals == 1) {
-		run_say(r, "stopping at a last barrier (once more: at once)");
-		ckpt_request(&r->ckpt, r->now, CKPT_STOP, 0);
-		r->stop_asked = true;
-		run_set_phase(r, RUN_STOPPING);
+		ask_stop(r);
+	} else if (r->signals == 0 && r->ev.signals == 1 && r->told_signal != 0) {
+		/* a stage was faster to tell of the same */
 	} else {
 		r->fatal = true;
 		r->kill_by = r->now;
@@ -587,16 +621,6 @@ records_of_subs(const struct run *r)
 	return sum;
 }
 
-/* The error that gives that status. */
-static int
-error_of(int status)
-{
-	static const int codes[] = { FERR_IO,	   FERR_IO,	FERR_USAGE,   FERR_DATA,
-				     FERR_CORRUPT, FERR_FENCED, FERR_REFUSED, FERR_UNKNOWN };
-
-	return status >= 0 && status < 8 ? codes[status] : FERR_IO;
-}
-
 int
 run_job(const struct run_conf *conf, int *signal)
 {
@@ -612,12 +636,14 @@ run_job(const struct run_conf *conf, int *signal)
 	while (rc == 0 && r.phase != RUN_ENDED)
 		rc = turn(&r);
 	close_agent(&r);
+	if (!r.given)
+		hall_refuse(conf->guest, conf->nguests, r.fail_status);
 	ask_close(&r);
 	if (rc == 0 && !r.over) {
 		*signal = r.fatal ? r.ev.signal : 0;
-		rc = ferr(r.fatal ? FERR_IO : error_of(r.fail_status), "%s", r.fail_text);
+		rc = ferr(ferr_of(r.fatal ? 1 : r.fail_status), "%s", r.fail_text);
 	} else if (rc == 0 && r.stop_asked) {
-		*signal = r.ev.signal;
+		*signal = r.ev.signal != 0 ? r.ev.signal : r.told_signal;
 	} else if (rc == 0 && r.was_final && records_of_subs(&r) == records_of_file(&r.newest)) {
 		run_say(&r, "nothing to do: the job had finished");
 	}

@@ -29,6 +29,12 @@ enum run_phase { RUN_STARTING, RUN_RUNNING, RUN_STOPPING, RUN_WAITING, RUN_KILLI
 
 struct run;
 
+/* A stage that is there already (hall.h): a descriptor that leads to it, its process. */
+struct run_guest {
+	int fd;
+	uint32_t pid;
+};
+
 struct run_conf {
 	const char *dir;  /* the job's store, made */
 	const char *name; /* of the job */
@@ -39,8 +45,10 @@ struct run_conf {
 	unsigned keep;
 	struct restart restart;
 	bool exactly, accept_rewind;
-	bool atleast; /* as the job was planned (job_plan) */
-	int out;      /* where a stage that prints prints to, or -1 */
+	bool atleast;		       /* as the job was planned (job_plan) */
+	int out;		       /* where a stage that prints prints to, or -1 */
+	const struct run_guest *guest; /* of the first nguests stages; taken over */
+	unsigned nguests;
 	/* One line of a subtask's stderr, or of ours (stage NULL). */
 	void (*say)(void *cookie, const char *stage, uint32_t sub, const char *line);
 	/* About once a second, and when something has changed; NULL: not wanted. */

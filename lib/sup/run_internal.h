@@ -79,6 +79,8 @@ struct run {
 	uint64_t cookies;
 	int64_t stats_at; /* when they are asked for next */
 	unsigned signals; /* seen */
+	int told_signal;  /* by a stage of a plain pipeline */
+	bool given;	  /* the agent has the guests */
 };
 
 /* run.c */

@@ -76,6 +76,17 @@ input() {
 	[ "$(grep -c broken out)" = 1 ]
 }
 
+@test "a supervised job: control, edges, checkpoints, parallel windows" {
+	input
+	export XDG_STATE_HOME=$PWD/state LIMIT=20
+	for p in 1 3; do
+		run="rm -rf res state; fcoord run -q -p $p --every 20ms 'fsource in --time t --rate 2000/s | fkey k |
+			fwindow tumble 5s --agg \"count(), sum(.v)\" | fsink res/' && find res -name 'part-*' | xargs sort"
+		same "$run"
+		[ "$(wc -l <out)" -gt 20 ]
+	done
+}
+
 @test "bytes that are cut off are still noticed" {
 	input
 	fsource in -o frames >in.fr

@@ -20,12 +20,12 @@ START = 1_704_448_800_000  # event time of the first record
 
 
 class Job:
-    """One job; rng decides what it is."""
+    """One job; rng decides what it is.  plain: for a pipeline of a shell, where each stage is one process."""
 
-    def __init__(self, rng, seconds):
+    def __init__(self, rng, seconds, plain=False):
         self.seconds = seconds  # that a calm run takes
         self.kind = rng.choice(("tumble", "tumble", "slide", "slide", "session", "session", "copy"))
-        self.parallel = rng.choice((1, 1, 1, 2, 3, 4))
+        self.parallel = 1 if plain else rng.choice((1, 1, 1, 2, 3, 4))
         self.files = rng.choice((1, 1, 1, 2, 3))
         self.every = rng.choice((20, 20, 50, 100, 200))
         self.records = rng.randrange(2000, 6000)
@@ -51,6 +51,7 @@ class Job:
         self.window = self.random_window(rng)
         self.agg = self.random_agg(rng)
         self.noise = rng.random()  # the input's own seed
+        self.append = plain and self.sink != "out/" and rng.random() < 0.5
 
     def random_window(self, rng):
         span = self.records // self.files * self.step // 2
@@ -89,13 +90,17 @@ class Job:
             window += ["--late", "late.ndjson" if rate else "calm-late.ndjson"]
         return stages + [["fkey", "user"], window]
 
-    def text(self):
-        sink = ["fsink", self.sink]
+    def text(self, *more):
+        sink = ["fsink", "-" if self.append else self.sink, *more]
         if self.sink == "out/":
             sink += ["--visible", self.visible]
             sink += ["--roll", self.roll] if self.roll else []
             sink += ["--partition-by", ".user"] if self.partition else []
         return " | ".join(map(shlex.join, [*self.stages(), sink]))
+
+    def shell_line(self):
+        """The job for a shell that has FSTATE."""
+        return self.text("--every", f"{self.every}ms") + (f" >>{self.sink}" if self.append else "")
 
     def run_words(self):
         return ["--every", f"{self.every}ms", "-p", str(self.parallel), self.text()]

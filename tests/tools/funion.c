@@ -81,17 +81,20 @@ main(int argc, char **argv)
 	struct op_main m;
 	int rc;
 
+	conf.role = OP_JOIN;
 	rc = op_main_begin(&m, &cmd, tables, 2, &conf, argc, argv);
 	for (int i = 1; i < m.argc && rc == 0; i++)
 		rc = add_in(&w, m.argv[i]);
+	if (rc == 0)
+		rc = op_shell_inputs(&conf, w.in, w.nin);
 	if (rc == 0 && w.nin == 0)
 		rc = ferr(FERR_USAGE, "what is to be read?");
 	if (rc == 0 && w.nout == 0)
 		rc = add_out(&w, "-");
 	if (rc == 0) {
 		conf.out = FMT_FRAMES;
-		rc =
-		    op_main_run(&m, &class, NULL, &(struct op_wires){ w.in, w.nin, w.out, w.nout, NULL });
+		rc = op_main_run(&m, &class, NULL,
+				 &(struct op_wires){ w.in, w.nin, w.out, w.nout, NULL });
 	}
 	return op_main_end(&m, rc);
 }

@@ -7,11 +7,10 @@
  * is taken whenever the test wants one.
  */
 #include <stdarg.h>
-#include <unistd.h>
 
 #include "conn/source.h"
 #include "state/state.h"
-#include "t.h"
+#include "t_dir.h"
 
 #define GROUPS 128
 #define NUMBERS 8
@@ -308,37 +307,6 @@ every_step(const struct job *job, unsigned subtask)
 	return n;
 }
 
-static char dir[] = "/tmp/fjord-source-XXXXXX";
-
-static void
-shell(const char *fmt, ...)
-{
-	char command[512];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(command, sizeof(command), fmt, ap);
-	va_end(ap);
-	if (system(command) != 0)
-		T_FAIL("%s", command);
-}
-
-static void
-begin(void)
-{
-	if (mkdtemp(dir) == NULL || chdir(dir) != 0) {
-		printf("# no temporary directory\n");
-		exit(1);
-	}
-}
-
-static void
-end(void)
-{
-	shell("rm -r %s", dir);
-	memcpy(dir + strlen(dir) - 6, "XXXXXX", 6);
-}
-
 /* n records of key k, times from, from + by, ... in seconds. */
 static void
 put(const char *name, int k, int n, int from, int by)
@@ -371,11 +339,11 @@ T(files_merged_by_time)
 {
 	struct job j;
 
-	begin();
+	t_dir_begin();
 	put("even", 0, 2500, 0, 2);
 	put("odd", 1, 2500, 1, 2);
 	put("late", 2, 10, 4000, 1);
-	shell("printf 't,k,x\\n7,3,5\\n8,4,6\\n' >table; gzip table; echo bad >>even");
+	t_shell("printf 't,k,x\\n7,3,5\\n8,4,6\\n' >table; gzip table; echo bad >>even");
 	j = job_of(1, 4, "even", "odd", "table.gz", "late");
 	T_OK(every_step(&j, 0) >= 9);
 	j.spec.marks = MARKS_EACH;
@@ -394,14 +362,14 @@ T(files_merged_by_time)
 	j.spec.time = TIME_NONE;
 	j.spec.meta = "m_";
 	T_OK(every_step(&j, 0) > 9);
-	end();
+	t_dir_end();
 }
 
 T(columns_and_limit)
 {
 	struct job j;
 
-	begin();
+	t_dir_begin();
 	put("even", 0, 1500, 0, 2);
 	put("odd", 1, 1500, 1, 2);
 	j = job_of(1, 2, "even", "odd");
@@ -409,7 +377,7 @@ T(columns_and_limit)
 	j.spec.fields = "t:time, k:str, none";
 	j.spec.limit = 2345;
 	T_OK(every_step(&j, 0) > 5);
-	end();
+	t_dir_end();
 }
 
 T(generators)
@@ -428,14 +396,14 @@ T(each_subtask_has_its_splits)
 {
 	struct job j;
 
-	begin();
+	t_dir_begin();
 	put("a", 0, 1200, 0, 2);
 	put("b", 1, 1200, 1, 2);
 	put("c", 2, 1200, 500, 2);
 	j = job_of(2, 3, "a", "b", "c");
 	T_OK(every_step(&j, 0) >= 4);
 	T_OK(every_step(&j, 1) >= 3);
-	end();
+	t_dir_end();
 }
 
 /* ---- another parallelism ---- */
@@ -503,7 +471,7 @@ T(rescaling_gives_each_row_once)
 	struct job j;
 	int64_t sum = 0;
 
-	begin();
+	t_dir_begin();
 	for (int k = 0; k < 5; k++) {
 		char name[2] = { (char)('a' + k), '\0' };
 
@@ -517,7 +485,7 @@ T(rescaling_gives_each_row_once)
 		rescaled(&j, ways[i], 3, 1, 5 * 900, sum);
 		rescaled(&j, ways[i], 3, 2, 5 * 900, sum);
 	}
-	end();
+	t_dir_end();
 }
 
 /* ---- C18 ---- */
@@ -527,7 +495,7 @@ T(c18_a_subtask_without_splits)
 	struct job j;
 	struct run r;
 
-	begin();
+	t_dir_begin();
 	put("a", 0, 3, 0, 1);
 	j = job_of(2, 1, "a");
 	run_open(&r, &j, 1, NULL, 0, 2);
@@ -548,7 +516,7 @@ T(c18_a_subtask_without_splits)
 	T_OK(r.ended);
 	T_MEM(r.op.out.p, r.op.out.n, "idle;", 5);
 	run_close(&r);
-	end();
+	t_dir_end();
 }
 
 /* ---- input that changes ---- */
@@ -596,8 +564,8 @@ T(a_finished_job_names_what_is_new)
 	struct job j;
 	struct run r;
 
-	begin();
-	shell("mkdir d");
+	t_dir_begin();
+	t_shell("mkdir d");
 	put("d/a", 1, 2, 0, 1);
 	put("d/b", 2, 2, 0, 1);
 	j = job_of(1, 1, "d/");
@@ -615,12 +583,12 @@ T(a_finished_job_names_what_is_new)
 	T_OK(strstr(ferr_text(), "d/b has grown, d/c is new;") != NULL);
 	run_close(&r);
 	/* what was read and is gone is no matter */
-	shell("rm -r d");
+	t_shell("rm -r d");
 	run_open(&r, &j, 0, &c, 1, 1);
 	T_INT(r.rc, 0);
 	run_close(&r);
 	buf_fini(&c.log);
-	end();
+	t_dir_end();
 }
 
 T(a_crash_behind_the_end_does_not_read_on)
@@ -629,8 +597,8 @@ T(a_crash_behind_the_end_does_not_read_on)
 	struct job j;
 	struct run r;
 
-	begin();
-	shell("mkdir d");
+	t_dir_begin();
+	t_shell("mkdir d");
 	put("d/a", 1, 2, 0, 1);
 	j = job_of(1, 1, "d/");
 	to_the_end(&j, 0, &c);
@@ -643,7 +611,7 @@ T(a_crash_behind_the_end_does_not_read_on)
 	T_STR(keys(&r), "");
 	run_close(&r);
 	buf_fini(&c.log);
-	end();
+	t_dir_end();
 }
 
 T(with_hold_the_next_run_reads_on)
@@ -652,15 +620,15 @@ T(with_hold_the_next_run_reads_on)
 	struct job j;
 	struct run r;
 
-	begin();
-	shell("mkdir d");
+	t_dir_begin();
+	t_shell("mkdir d");
 	put("d/a", 1, 2, 0, 1);
 	put("d/b", 2, 2, 0, 1);
-	shell("printf '{\"k\":5,' >>d/b");
+	t_shell("printf '{\"k\":5,' >>d/b");
 	j = job_of(1, 1, "d/");
 	j.spec.hold = true;
 	to_the_end(&j, BARRIER_FINAL, &c);
-	shell("printf '\"t\":9}\\n' >>d/b");
+	t_shell("printf '\"t\":9}\\n' >>d/b");
 	put("d/c", 4, 1, 0, 1);
 	run_open(&r, &j, 0, &c, 1, 1);
 	T_INT(r.rc, 0);
@@ -676,14 +644,14 @@ T(with_hold_the_next_run_reads_on)
 	T_STR(keys(&r), "");
 	run_close(&r);
 	/* one that was replaced is not passed over */
-	shell("echo '{\"k\":7}' >d/a");
+	t_shell("echo '{\"k\":7}' >d/a");
 	run_open(&r, &j, 0, &next, 1, 1);
 	run_on(&r);
 	T_INT(r.rc, FERR_LOST);
 	run_close(&r);
 	buf_fini(&c.log);
 	buf_fini(&next.log);
-	end();
+	t_dir_end();
 }
 
 T(row_33_another_file_is_refused)
@@ -692,18 +660,18 @@ T(row_33_another_file_is_refused)
 	struct job j;
 	struct run r;
 
-	begin();
+	t_dir_begin();
 	put("a", 1, 2500, 0, 1);
 	j = job_of(1, 1, "a");
 	run_open(&r, &j, 0, NULL, 0, 1);
 	T_OK(step(&r));
 	barrier(&r, 0, &c);
 	run_close(&r);
-	shell("sed -i s/1/2/ a");
+	t_shell("sed -i s/1/2/ a");
 	run_open(&r, &j, 0, &c, 1, 1);
 	T_INT(r.rc, FERR_LOST);
 	run_close(&r);
-	shell("rm a");
+	t_shell("rm a");
 	run_open(&r, &j, 0, &c, 1, 1);
 	T_INT(r.rc, FERR_USAGE);
 	T_OK(strstr(ferr_text(), "cannot read a") != NULL);
@@ -712,7 +680,7 @@ T(row_33_another_file_is_refused)
 	T_INT(r.rc, FERR_USAGE);
 	run_close(&r);
 	buf_fini(&c.log);
-	end();
+	t_dir_end();
 }
 
 T(all_subtasks_must_see_the_same_files)
@@ -720,18 +688,18 @@ T(all_subtasks_must_see_the_same_files)
 	struct run a, b, c;
 	struct job j;
 
-	begin();
-	shell("mkdir d; touch d/1 d/2");
+	t_dir_begin();
+	t_shell("mkdir d; touch d/1 d/2");
 	j = job_of(3, 1, "d/");
 	run_open(&a, &j, 0, NULL, 0, 3);
 	run_open(&b, &j, 1, NULL, 0, 3);
-	shell("touch d/3");
+	t_shell("touch d/3");
 	run_open(&c, &j, 2, NULL, 0, 3);
 	T_OK(a.equal == b.equal && a.equal != c.equal);
 	run_close(&a);
 	run_close(&b);
 	run_close(&c);
-	end();
+	t_dir_end();
 }
 
 T(a_new_file_of_a_followed_directory_is_one_subtask_s)
@@ -741,8 +709,8 @@ T(a_new_file_of_a_followed_directory_is_one_subtask_s)
 	struct job j;
 	char all[64] = "";
 
-	begin();
-	shell("mkdir d");
+	t_dir_begin();
+	t_shell("mkdir d");
 	put("d/1", 1, 1, 0, 1);
 	j = job_of(3, 1, "d/");
 	j.spec.follow = true;
@@ -777,7 +745,7 @@ T(a_new_file_of_a_followed_directory_is_one_subtask_s)
 		T_OK(strchr(all, *k) != NULL);
 	for (unsigned i = 0; i < 3; i++)
 		buf_fini(&c[i].log);
-	end();
+	t_dir_end();
 }
 
 T(a_followed_directory_whose_logs_rotate)
@@ -786,8 +754,8 @@ T(a_followed_directory_whose_logs_rotate)
 	struct job j;
 	struct run r;
 
-	begin();
-	shell("mkdir d");
+	t_dir_begin();
+	t_shell("mkdir d");
 	put("d/log.1", 1, 1, 0, 1);
 	put("d/log", 2, 1, 0, 1);
 	j = job_of(1, 1, "d/");
@@ -796,13 +764,13 @@ T(a_followed_directory_whose_logs_rotate)
 	run_open(&r, &j, 0, NULL, 0, 1);
 	run_on(&r);
 	/* rotated while it runs, then again while it does not */
-	shell("mv d/log.1 d/log.2; mv d/log d/log.1");
+	t_shell("mv d/log.1 d/log.2; mv d/log d/log.1");
 	run_on(&r);
 	barrier(&r, 0, &c);
 	T_STR(keys(&r), "21");
 	run_close(&r);
 	put("d/log.1", 3, 1, 0, 1);
-	shell("mv d/log.2 d/log.3; mv d/log.1 d/log.2; sleep 0.02");
+	t_shell("mv d/log.2 d/log.3; mv d/log.1 d/log.2; sleep 0.02");
 	put("d/log.1", 4, 1, 0, 1);
 	put("d/log", 5, 1, 0, 1);
 	run_open(&r, &j, 0, &c, 1, 1);
@@ -811,7 +779,7 @@ T(a_followed_directory_whose_logs_rotate)
 		run_on(&r);
 	T_STR(keys(&r), "3"); /* what comes next begins when log.2 has been quiet for 5 s */
 	run_close(&r);
-	shell("gzip d/log.2");
+	t_shell("gzip d/log.2");
 	run_open(&r, &j, 0, &c, 1, 1);
 	T_INT(r.rc, 0);
 	for (int i = 0; i < 4; i++)
@@ -819,7 +787,7 @@ T(a_followed_directory_whose_logs_rotate)
 	T_STR(keys(&r), "345");
 	run_close(&r);
 	buf_fini(&c.log);
-	end();
+	t_dir_end();
 }
 
 /* ---- what the planner is told ---- */
@@ -830,9 +798,9 @@ T(what_cannot_be_read_again)
 	struct source *s = NULL;
 	struct job j;
 
-	begin();
+	t_dir_begin();
 	put("a", 1, 1, 0, 1);
-	shell("mkfifo p");
+	t_shell("mkfifo p");
 	j = job_of(1, 2, "a", "p");
 	j.spec.uris = j.uris;
 	j.spec.nuris = 1;
@@ -846,7 +814,7 @@ T(what_cannot_be_read_again)
 	source_class.describe(s, &f);
 	T_OK(f.noreplay != NULL && f.most == 1);
 	source_free(s);
-	end();
+	t_dir_end();
 }
 
 T_MAIN

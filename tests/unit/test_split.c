@@ -1,15 +1,8 @@
 /* test_split: a split that is opened from a kept place gives what the one that was kept would have
  * given next, for every place in every kind of input; and files that are not what they were. */
-#include <fcntl.h>
-#include <stdarg.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include "conn/split.h"
 #include "frame/frame.h"
-#include "t.h"
-
-static char dir[] = "/tmp/fjord-split-XXXXXX";
+#include "t_dir.h"
 
 static const char *
 in_dir(const char *name)
@@ -18,37 +11,8 @@ in_dir(const char *name)
 	static int turn;
 
 	turn = (turn + 1) % 4;
-	snprintf(path[turn], sizeof(path[turn]), "%s/%s", dir, name);
+	snprintf(path[turn], sizeof(path[turn]), "%s/%s", t_dir, name);
 	return path[turn];
-}
-
-static void
-shell(const char *fmt, ...)
-{
-	char command[512];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(command, sizeof(command), fmt, ap);
-	va_end(ap);
-	if (system(command) != 0)
-		T_FAIL("%s", command);
-}
-
-static void
-begin(void)
-{
-	if (mkdtemp(dir) == NULL || chdir(dir) != 0) {
-		printf("# no temporary directory\n");
-		exit(1);
-	}
-}
-
-static void
-end(void)
-{
-	shell("rm -r %s", dir);
-	memcpy(dir + strlen(dir) - 6, "XXXXXX", 6);
 }
 
 static void
@@ -200,34 +164,34 @@ file(const char *name, enum fmt_kind format, unsigned records)
 
 T(ndjson)
 {
-	begin();
+	t_dir_begin();
 	put("a",
 	    "\xef\xbb\xbf{\"a\":1}\n\n{\"a\":2,\"b\":\"x\"}\nnot json\n{\"c\":[1,2],\"a\":3}\r\n"
 	    "{\"a\":4}");
 	file(in_dir("a"), FMT_AUTO, 6);
-	end();
+	t_dir_end();
 }
 
 T(a_json_array)
 {
-	begin();
+	t_dir_begin();
 	put("a", "[ {\"a\":1} , {\"a\":2,\n\"b\":\"x,]\"},\n7, {\"a\":3}\n ]\n[{\"d\":5}]\n");
 	file(in_dir("a"), FMT_AUTO, 5);
 	put("open", "[{\"a\":1},{\"a\":2}\n");
 	file(in_dir("open"), FMT_AUTO, 3);
-	end();
+	t_dir_end();
 }
 
 T(csv_and_tsv)
 {
-	begin();
+	t_dir_begin();
 	put("a", "id,\"na\nme\",x\n1,\"a \"\"b\"\"\nc\",2\n\n3,d\n4,e,5\r\n6,\"f\",\n");
 	file(in_dir("a"), FMT_AUTO, 4);
 	put("t", "id\tname\n1\ta\\tb\n2\tc\n");
 	file(in_dir("t"), FMT_TSV, 2);
 	put("broken", "a,a\n1,2\n3,4\n");
 	file(in_dir("broken"), FMT_CSV, 3);
-	end();
+	t_dir_end();
 }
 
 T(columns_with_types)
@@ -236,34 +200,34 @@ T(columns_with_types)
 	const struct fmt_field fields[] = { { b, VAL_F64, 0 }, { a, VAL_STR, 1 } };
 	struct input in = { .kind = SPLIT_FILE, .fields = fields, .nfields = 2 };
 
-	begin();
+	t_dir_begin();
 	put("c", "x,a,b\n1,2,3\n4,5,six\n7,8,9\n");
 	put("j", "{\"x\":1,\"a\":2,\"b\":3}\n{\"b\":\"six\"}\n{\"b\":7}\n");
 	in.name = in_dir("c");
 	every_place(&in, 3);
 	in.name = in_dir("j");
 	every_place(&in, 3);
-	end();
+	t_dir_end();
 }
 
 T(lines_and_raw)
 {
-	begin();
+	t_dir_begin();
 	put("a", "one\ntwo\r\n\nbad \xff\nlast");
 	file(in_dir("a"), FMT_LINES, 5);
 	file(in_dir("a"), FMT_RAW, 5);
-	end();
+	t_dir_end();
 }
 
 T(packed)
 {
-	begin();
+	t_dir_begin();
 	for (int i = 0; i < 3; i++)
 		put("a", "k,v\n1,2\n3,4\n");
-	shell("gzip -c a >a.gz; gzip -c a >>a.gz; zstd -q -c a >a.zst");
+	t_shell("gzip -c a >a.gz; gzip -c a >>a.gz; zstd -q -c a >a.zst");
 	file(in_dir("a.gz"), FMT_AUTO, 16);
 	file(in_dir("a.zst"), FMT_AUTO, 8);
-	end();
+	t_dir_end();
 }
 
 /* A file of frames: schemas, marks, and two frames of a few rows each. */
@@ -323,12 +287,12 @@ T(frames)
 		.kind = SPLIT_FILE, .format = FMT_FRAMES, .fields = fields, .nfields = 1
 	};
 
-	begin();
+	t_dir_begin();
 	put_frames("f");
 	file(in_dir("f"), FMT_AUTO, 12);
 	in.name = in_dir("f");
 	every_place(&in, 12);
-	end();
+	t_dir_end();
 }
 
 T(generators)
@@ -353,7 +317,7 @@ too_long(const char *head, char fill, const char *tail, const char *want)
 	struct buf got = BUF_INIT, place = BUF_INIT, first = BUF_INIT;
 	struct schema schema;
 
-	begin();
+	t_dir_begin();
 	put("long", head);
 	buf_room(&got, FMT_RECORD_MAX + 100);
 	memset(got.p, fill, FMT_RECORD_MAX + 100);
@@ -371,7 +335,7 @@ too_long(const char *head, char fill, const char *tail, const char *want)
 	buf_fini(&first);
 	buf_fini(&place);
 	schema_fini(&schema);
-	end();
+	t_dir_end();
 }
 
 T(in_the_middle_of_a_record_that_is_too_long)
@@ -388,7 +352,7 @@ T(an_unterminated_last_line_is_held)
 	struct schema schema;
 	struct split *s;
 
-	begin();
+	t_dir_begin();
 	put("a", "a,b\n1,2\n3,");
 	in.name = in_dir("a");
 	schema_init(&schema);
@@ -408,7 +372,7 @@ T(an_unterminated_last_line_is_held)
 	buf_fini(&want);
 	buf_fini(&place);
 	schema_fini(&schema);
-	end();
+	t_dir_end();
 }
 
 /* ---- files that are not what they were ---- */
@@ -424,11 +388,11 @@ after(const char *change, bool follow, const char *want)
 	struct split *s;
 	int rc;
 
-	begin();
+	t_dir_begin();
 	put("log", "{\"a\":1}\n{\"a\":2}\n{\"a\":3}\n");
 	schema_init(&schema);
 	read_until(&in, 2, &schema, &got, &place);
-	shell("%s", change);
+	t_shell("%s", change);
 	s = fresh(&in);
 	T_INT(split_load(s, place.p, place.n), 0);
 	conf = conf_of(&in, &schema);
@@ -445,7 +409,7 @@ after(const char *change, bool follow, const char *want)
 	buf_fini(&values);
 	buf_fini(&place);
 	schema_fini(&schema);
-	end();
+	t_dir_end();
 	return rc;
 }
 
@@ -498,7 +462,7 @@ T(a_place_that_is_cut_is_refused)
 	struct schema schema;
 	struct split *s;
 
-	begin();
+	t_dir_begin();
 	put("a", "a,b\n1,2\n3,4\n");
 	schema_init(&schema);
 	read_until(&in, 1, &schema, &got, &place);
@@ -514,7 +478,7 @@ T(a_place_that_is_cut_is_refused)
 	buf_fini(&got);
 	buf_fini(&place);
 	schema_fini(&schema);
-	end();
+	t_dir_end();
 }
 
 T_MAIN

@@ -1,0 +1,305 @@
+/* show: `fstate show`: all that one manifest says. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/time.h"
+#include "checkpoint.h"
+#include "fio/fio.h"
+#include "rows.h"
+#include "view.h"
+
+static bool
+is_watermark(const char *number)
+{
+	return strcmp(number, "watermark") == 0 || strncmp(number, "wm.", 3) == 0 ||
+	       strcmp(number, "source.watermark") == 0;
+}
+
+static struct val
+number_val(const struct snap_number *n)
+{
+	return is_watermark(n->name) ? rows_watermark(n->v) : val_i64(n->v);
+}
+
+static int
+put_hex(struct buf *b, const uint8_t *p, size_t n)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < n && rc == 0; i++)
+		rc = buf_printf(b, "%02x", p[i]);
+	return rc;
+}
+
+/* ---- for people ---- */
+
+static int
+put_head(const struct checkpoint *c, struct buf *b)
+{
+	const struct ckpt_file *f = &c->f;
+	char at[TIME_PRINT_MAX], size[ROWS_TEXT];
+	int rc;
+
+	rows_size(checkpoint_size(f), size);
+	if ((rc = buf_printf(b,
+			     "%s: epoch %" PRIu64 ", place %" PRIu64 ", %s\npath       %s/%s\n"
+			     "time       %.*s\nattempt    %" PRIu64 "\nsize       %s\njob id     ",
+			     f->job, f->epoch, f->place, checkpoint_kind(f), c->dir, c->name,
+			     (int)time_print(f->time, at), at, f->attempt, size)) != 0 ||
+	    (rc = put_hex(b, f->job_id, sizeof(f->job_id))) != 0 ||
+	    (rc = buf_puts(b, "\nbarrier    ")) != 0 ||
+	    (rc = put_hex(b, f->barrier, sizeof(f->barrier))) != 0)
+		return rc;
+	return buf_putc(b, '\n');
+}
+
+static int
+put_text(const struct buf *b)
+{
+	return fio_write_all(STDOUT_FILENO, b->p, b->n) == -1 ? ferr_sys(FERR_IO, "stdout") : 0;
+}
+
+/* A table behind an empty line, filled by fn for each stage that is wanted. */
+static int
+put_table(const struct ckpt_file *f, const struct ckpt_stage *one, const struct column *cols,
+	  unsigned n, int (*fn)(struct rows *o, const struct ckpt_stage *st))
+{
+	struct buf gap = BUF_INIT;
+	struct rows *o = NULL;
+	int rc;
+
+	if ((rc = buf_putc(&gap, '\n')) == 0 && (rc = put_text(&gap)) == 0)
+		rc = rows_new(&o, FMT_TABLE, STDOUT_FILENO, cols, n);
+	for (unsigned i = 0; i < f->nstages && rc == 0; i++) {
+		if (one == NULL || one == &f->stage[i])
+			rc = fn(o, &f->stage[i]);
+	}
+	if (rc == 0)
+		rc = rows_end(o);
+	rows_free(o);
+	buf_fini(&gap);
+	return rc;
+}
+
+static const struct column stage_columns[] = {
+	{ "stage", FOR_ALL },  { "tool", FOR_ALL },	 { "parallelism", FOR_ALL },
+	{ "groups", FOR_ALL }, { "signature", FOR_ALL },
+};
+
+static int
+stage_row(struct rows *o, const struct ckpt_stage *st)
+{
+	const struct val row[] = { rows_str(st->name), rows_str(st->tool), val_i64(st->parallel),
+				   val_i64(st->groups), rows_str(st->signature) };
+
+	return rows_put(o, row);
+}
+
+static const struct column file_columns[] = {
+	{ "stage", FOR_ALL }, { "subtask", FOR_ALL }, { "holds", FOR_ALL }, { "file", FOR_ALL },
+	{ "start", FOR_ALL }, { "end", FOR_ALL },     { "epoch", FOR_ALL },
+};
+
+static int
+file_row(struct rows *o, const struct ckpt_stage *st, uint32_t sub, const struct snap_files *files,
+	 const char *holds)
+{
+	int rc = 0;
+
+	for (unsigned i = 0; i < files->n && rc == 0; i++) {
+		const struct snap_file *f = &files->v[i];
+		const struct val row[] = { rows_str(st->name),	 val_i64(sub),
+					   rows_str(holds),	 rows_str(f->name),
+					   rows_count(f->start), rows_count(f->end),
+					   rows_count(f->epoch) };
+
+		rc = rows_put(o, row);
+	}
+	return rc;
+}
+
+static int
+file_rows(struct rows *o, const struct ckpt_stage *st)
+{
+	int rc = 0;
+
+	for (uint32_t i = 0; i < st->parallel && rc == 0; i++) {
+		if ((rc = file_row(o, st, i, &st->sub[i].state, "state")) == 0)
+			rc = file_row(o, st, i, &st->sub[i].pending, "pending");
+	}
+	return rc;
+}
+
+static const struct column number_columns[] = {
+	{ "stage", FOR_ALL },
+	{ "subtask", FOR_ALL },
+	{ "number", FOR_ALL },
+	{ "value", FOR_ALL },
+};
+
+static int
+number_rows(struct rows *o, const struct ckpt_stage *st)
+{
+	int rc = 0;
+
+	for (uint32_t i = 0; i < st->parallel && rc == 0; i++) {
+		const struct snap *s = &st->sub[i];
+		struct val row[] = { rows_str(st->name), val_i64(i), rows_str("published"),
+				     rows_count(s->published) };
+
+		if (s->published > 0)
+			rc = rows_put(o, row);
+		for (unsigned k = 0; k < s->nnumber && rc == 0; k++) {
+			row[2] = rows_str(s->number[k].name);
+			row[3] = number_val(&s->number[k]);
+			rc = rows_put(o, row);
+		}
+	}
+	return rc;
+}
+
+#define N(columns) (sizeof(columns) / sizeof((columns)[0]))
+
+static int
+show_people(const struct checkpoint *c, const struct ckpt_stage *one)
+{
+	struct buf head = BUF_INIT;
+	int rc;
+
+	if ((rc = put_head(c, &head)) == 0)
+		rc = put_text(&head);
+	buf_fini(&head);
+	if (rc == 0)
+		rc = put_table(&c->f, one, stage_columns, N(stage_columns), stage_row);
+	if (rc == 0)
+		rc = put_table(&c->f, one, file_columns, N(file_columns), file_rows);
+	if (rc == 0)
+		rc = put_table(&c->f, one, number_columns, N(number_columns), number_rows);
+	return rc;
+}
+
+/* ---- as data ---- */
+
+static int
+json_files(struct buf *b, const char *name, const struct snap_files *files)
+{
+	int rc = buf_printf(b, ",\"%s\":[", name);
+
+	for (unsigned i = 0; i < files->n && rc == 0; i++) {
+		const struct snap_file *f = &files->v[i];
+
+		if ((rc = buf_puts(b, i > 0 ? ",{" : "{")) == 0 &&
+		    (rc = rows_member(b, "file", rows_str(f->name))) == 0 &&
+		    (rc = rows_member(b, "start", rows_count(f->start))) == 0 &&
+		    (rc = rows_member(b, "end", rows_count(f->end))) == 0 &&
+		    (rc = rows_member(b, "epoch", rows_count(f->epoch))) == 0)
+			rc = buf_putc(b, '}');
+	}
+	return rc == 0 ? buf_putc(b, ']') : rc;
+}
+
+static int
+json_subtask(struct buf *b, const struct snap *s, uint32_t i)
+{
+	int rc;
+
+	if ((rc = buf_puts(b, i > 0 ? ",{" : "{")) != 0 ||
+	    (rc = rows_member(b, "subtask", val_i64(i))) != 0 ||
+	    (rc = rows_member(b, "published", rows_count(s->published))) != 0 ||
+	    (rc = json_files(b, "state", &s->state)) != 0 ||
+	    (rc = json_files(b, "pending", &s->pending)) != 0 ||
+	    (rc = buf_puts(b, ",\"numbers\":{")) != 0)
+		return rc;
+	for (unsigned k = 0; k < s->nnumber && rc == 0; k++)
+		rc = rows_member(b, s->number[k].name, number_val(&s->number[k]));
+	return rc == 0 ? buf_puts(b, "}}") : rc;
+}
+
+static int
+json_stages(struct buf *b, const struct ckpt_file *f, const struct ckpt_stage *one)
+{
+	int rc = buf_putc(b, '[');
+
+	for (unsigned i = 0; i < f->nstages && rc == 0; i++) {
+		const struct ckpt_stage *st = &f->stage[i];
+
+		if (one != NULL && one != st)
+			continue;
+		if ((rc = buf_puts(b, b->n > 1 ? ",{" : "{")) != 0 ||
+		    (rc = rows_member(b, "name", rows_str(st->name))) != 0 ||
+		    (rc = rows_member(b, "tool", rows_str(st->tool))) != 0 ||
+		    (rc = rows_member(b, "parallelism", val_i64(st->parallel))) != 0 ||
+		    (rc = rows_member(b, "groups", val_i64(st->groups))) != 0 ||
+		    (st->signature != NULL &&
+		     (rc = rows_member(b, "signature", rows_str(st->signature))) != 0) ||
+		    (rc = buf_puts(b, ",\"subtasks\":[")) != 0)
+			break;
+		for (uint32_t k = 0; k < st->parallel && rc == 0; k++)
+			rc = json_subtask(b, &st->sub[k], k);
+		if (rc == 0)
+			rc = buf_puts(b, "]}");
+	}
+	return rc == 0 ? buf_putc(b, ']') : rc;
+}
+
+static const struct column show_columns[] = {
+	{ "job", FOR_ALL },   { "job_id", FOR_ALL }, { "place", FOR_ALL },   { "epoch", FOR_ALL },
+	{ "kind", FOR_ALL },  { "time", FOR_ALL },   { "attempt", FOR_ALL }, { "barrier", FOR_ALL },
+	{ "bytes", FOR_ALL }, { "path", FOR_ALL },   { "stages", FOR_ALL },
+};
+
+static int
+show_data(const struct checkpoint *c, const struct ckpt_stage *one, enum fmt_kind kind)
+{
+	const struct ckpt_file *f = &c->f;
+	struct buf stages = BUF_INIT, id = BUF_INIT, barrier = BUF_INIT, path = BUF_INIT;
+	struct rows *o = NULL;
+	int rc;
+
+	if ((rc = json_stages(&stages, f, one)) == 0 &&
+	    (rc = put_hex(&id, f->job_id, sizeof(f->job_id))) == 0 &&
+	    (rc = put_hex(&barrier, f->barrier, sizeof(f->barrier))) == 0 &&
+	    (rc = buf_printf(&path, "%s/%s", c->dir, c->name)) == 0 &&
+	    (rc = rows_new(&o, kind, STDOUT_FILENO, show_columns, N(show_columns))) == 0) {
+		const struct val row[] = {
+			rows_str(f->job),
+			val_text(VAL_STR, (const char *)id.p, id.n),
+			rows_count(f->place),
+			rows_count(f->epoch),
+			rows_str(checkpoint_kind(f)),
+			val_time(f->time),
+			rows_count(f->attempt),
+			val_text(VAL_STR, (const char *)barrier.p, barrier.n),
+			rows_count(checkpoint_size(f)),
+			val_text(VAL_STR, (const char *)path.p, path.n),
+			val_text(VAL_JSON, (const char *)stages.p, stages.n),
+		};
+		rc = rows_put(o, row);
+	}
+	if (rc == 0)
+		rc = rows_end(o);
+	rows_free(o);
+	buf_fini(&stages);
+	buf_fini(&id);
+	buf_fini(&barrier);
+	buf_fini(&path);
+	return rc;
+}
+
+int
+verb_show(const struct conf *c, const char *dir, char **word)
+{
+	const struct ckpt_stage *one = NULL;
+	struct checkpoint ckpt;
+	int rc = checkpoint_open(&ckpt, dir, c->at);
+
+	(void)word;
+	if (rc == 0 && c->stage != NULL && (one = view_stage(&ckpt.f, c->stage)) == NULL)
+		rc = FERR_USAGE;
+	if (rc == 0)
+		rc = c->format == FMT_TABLE ? show_people(&ckpt, one)
+					    : show_data(&ckpt, one, c->format);
+	checkpoint_close(&ckpt);
+	return rc;
+}

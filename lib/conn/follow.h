@@ -41,8 +41,7 @@ struct follow_found {
 	size_t nlater;
 };
 int follow_find(struct follow_found *out, const char *path, const struct file_id *id, uint64_t pos);
-/* Call fn with each name beside path that begins with it (log.1, log-20240101.gz) until it returns
- * other than 0. */
+/* Call fn with each path beside this one (paths_beside) until it returns other than 0. */
 int follow_siblings(const char *path, int (*fn)(void *cookie, const char *sibling), void *cookie);
 void follow_found_fini(struct follow_found *f); /* what was not taken over: file, ahead, later */
 

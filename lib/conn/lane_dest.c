@@ -285,14 +285,21 @@ refuse_short(const struct lane_dest *d, const char *path, uint64_t has, uint64_t
 		    dir_of(d), path, has, wants);
 }
 
+const char *
+dest_way_back(const struct lane_dest *d)
+{
+	return d->conf.plain ? "put back what was there, or begin anew with another FSTATE "
+			       "directory and output"
+			     : "go on from a newer checkpoint, or cut it back with --accept-rewind";
+}
+
 static int
 refuse_long(const struct lane_dest *d, const char *path, uint64_t has, uint64_t wants)
 {
 	return ferr(FERR_CORRUPT,
 		    "%s%s has %" PRIu64 " bytes, and the checkpoint explains %" PRIu64
-		    ": output is ahead of it; go on from a newer checkpoint, or cut it back with "
-		    "--accept-rewind",
-		    dir_of(d), path, has, wants);
+		    ": output is ahead of it; %s",
+		    dir_of(d), path, has, wants, dest_way_back(d));
 }
 
 /* What is published ends there, and nobody has written behind it. */

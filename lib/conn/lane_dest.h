@@ -35,6 +35,7 @@ struct dest_conf {
 	bool roll;	  /* a part is seen when it is closed, not when it is first published */
 	bool make;	  /* FILE: make it when it is not there */
 	bool rewind;	  /* what is ahead of the checkpoint is cut back, not refused */
+	bool plain;	  /* for messages: there is no option to ask for that */
 };
 
 /* Make the directory (its path ends with '/') and those above it; new names are durable. */

@@ -15,6 +15,9 @@ struct target {
 	uint64_t end; /* of its last piece so far */
 };
 
+/* What to do when output is ahead of the checkpoint. */
+const char *dest_way_back(const struct lane_dest *d);
+
 struct names {
 	char **v;
 	size_t n, cap;

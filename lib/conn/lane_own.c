@@ -82,8 +82,8 @@ is_ahead(void *cookie, const char *path, const struct part_name *name)
 	if (!a->d->conf.rewind)
 		return ferr(FERR_CORRUPT,
 			    "%s%s is ahead of the checkpoint, which knows parts below %" PRIu64
-			    "; go on from a newer checkpoint, or cut it back with --accept-rewind",
-			    a->d->conf.path, path, a->next);
+			    "; %s",
+			    a->d->conf.path, path, a->next, dest_way_back(a->d));
 	return remove_name(a->d, path);
 }
 

@@ -78,6 +78,7 @@ lane_new(struct lane **out, struct op *op, const struct dest_conf *conf, enum fm
 	l->format = format;
 	l->task = op_task(op);
 	l->conf.rewind = l->task->rewind;
+	l->conf.plain = l->task->plain;
 	l->epoch = l->task->epoch;
 	if ((rc = state_map_open(s, &l->map, &type)) != 0) {
 		lane_free(l);

@@ -101,10 +101,18 @@ paths_each(const char *word, int (*fn)(void *cookie, const char *path), void *co
 }
 
 bool
+paths_beside(const char *path, const char *log)
+{
+	size_t n = strlen(log);
+
+	return strncmp(path, log, n) == 0 && (path[n] == '.' || path[n] == '-') &&
+	       strchr(path + n, '/') == NULL;
+}
+
+bool
 paths_rotated(const char *path, const char *base)
 {
 	size_t n = strlen(base);
 
-	return strncmp(path, base, n) == 0 && (path[n] == '.' || path[n] == '-') &&
-	       path[n + 1] >= '0' && path[n + 1] <= '9' && strchr(path + n, '/') == NULL;
+	return paths_beside(path, base) && path[n + 1] >= '0' && path[n + 1] <= '9';
 }

@@ -15,6 +15,9 @@ bool paths_many(const char *word);
  */
 int paths_each(const char *word, int (*fn)(void *cookie, const char *path), void *cookie);
 
+/* Does path begin as log does, and go on with more: log.gz, log.1, log-20240101? */
+bool paths_beside(const char *path, const char *log);
+
 /* Is path a name that rotation gives to older parts of the log `base`: log.1, log-20240101.gz? */
 bool paths_rotated(const char *path, const char *base);
 

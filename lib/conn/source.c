@@ -163,6 +163,7 @@ take_row(struct source *s, struct op *op, struct split *sp, size_t at)
 		sp->max_ts = ts;
 	s->rows++;
 	s->good++;
+	sp->gave = true;
 	return 1;
 }
 
@@ -230,6 +231,7 @@ keep:
 static int
 finish_split(struct source *s, struct op *op, unsigned i)
 {
+	unsigned next;
 	int rc = 0;
 
 	if (s->task != NULL)
@@ -241,16 +243,18 @@ finish_split(struct source *s, struct op *op, unsigned i)
 		return rc;
 	if (!s->timed || s->spec.marks == MARKS_NONE)
 		return 0;
-	if (s->spec.sequence) { /* the next file goes on where this one ended */
-		if (i + 1 < s->n) {
-			s->splits[i + 1]->max_ts = s->splits[i]->max_ts;
-			s->splits[i + 1]->since_mark = s->splits[i]->since_mark;
-			s->splits[i + 1]->moved = true;
-		}
+	if (s->spec.sequence && (next = source_undone(s, i + 1)) < s->n) {
+		/* the next file goes on where this one ended */
+		s->splits[next]->max_ts = s->splits[i]->max_ts;
+		s->splits[next]->since_mark = s->splits[i]->since_mark;
+		s->splits[next]->moved = true;
 		return 0;
 	}
-	/* With hold the end of the file is not the end of time. */
-	return s->spec.hold ? mark(s, op, i) : tell(s, op, wm_end(&s->wm, i));
+	/* With hold the end of the file is not the end of time; but who has nothing new is not
+	 * waited for. */
+	if (s->spec.hold && (s->spec.sequence || s->splits[i]->gave))
+		return s->spec.marks != MARKS_FIELD ? mark(s, op, i) : 0;
+	return s->spec.sequence ? 0 : tell(s, op, wm_end(&s->wm, i));
 }
 
 static unsigned
@@ -287,7 +291,7 @@ pick(struct source *s)
 		wm = sp->read || sp->first == ROW_NOTIME
 			 ? s->chans[i].wm
 			 : source_clock_watermark(s->clock, sp, sp->first);
-		if (sp->waiting || (!sp->read && s->nopen >= OPEN_MAX_SPLITS))
+		if (sp->waiting || (!sp->open && s->nopen >= OPEN_MAX_SPLITS))
 			continue;
 		if (s->spec.max_drift != 0 && min != WM_MIN && wm > min &&
 		    wm - min > s->spec.max_drift)
@@ -592,7 +596,7 @@ source_on_restored(void *self, struct op *op, uint64_t *equal)
 		rc = source_state_begin(s, equal);
 	} else if ((rc = source_state_restore(s)) == 0) {
 		known = s->pass;
-		for (unsigned i = 0; i < known && rc == 0; i++) {
+		for (unsigned i = 0; i < known && s->nopen < OPEN_MAX_SPLITS && rc == 0; i++) {
 			if (s->splits[i]->read && !s->splits[i]->done)
 				rc = open_split(s, op, i);
 		}
@@ -689,6 +693,10 @@ source_describe(void *self, struct op_facts *f)
 			f->noreplay = "a pipe cannot be read again after a failure; write it to a "
 				      "file and read that with --follow, or ask for --guarantee "
 				      "at-least-once";
+	}
+	if (s->spec.hold) {
+		f->most = 1;
+		f->most_why = "--at-end hold looks for what was renamed or packed among all files";
 	}
 	if (s->spec.limit >= 0) {
 		f->most = 1;

@@ -18,6 +18,7 @@ struct source_kept {
 	unsigned nfields, unseen; /* as of what is in there */
 	int64_t *good, *wm, *idle;
 	int64_t *ended; /* the last barrier was the final one */
+	int64_t *held;	/* the last final one was with --at-end hold, and this is no other yet */
 	struct buf key, value;
 };
 
@@ -53,10 +54,21 @@ struct source {
 	char *missing;	/* why something named is not there: an error unless it has been read */
 	bool told_idle; /* idleness was looked at before the first record */
 	const struct op_task *task; /* NULL: a bare shell; then nothing below counts */
+	bool finished;		    /* the job was, before this run: it reads no more */
+	bool again;		    /* a run of its own, not the rest of one: what is new? */
 	struct source_kept kept;
 	char **others; /* files that are known and not ours */
 	unsigned nothers;
 };
+
+/* The first split from i on that has not been read to its end, else s->n. */
+static inline unsigned
+source_undone(const struct source *s, unsigned i)
+{
+	while (i < s->n && s->splits[i]->done)
+		i++;
+	return i;
+}
 
 /* The watermark channel of split i: with --sequence all are one. */
 static inline unsigned
@@ -84,6 +96,26 @@ int source_state_note(struct source *s, bool final);
 /* Is a file that was found now ours and not known yet?  Then it is noted as known: 1; 0; an error.
  */
 int source_state_claim(struct source *s, struct split *sp);
+/* The split is not known by that name any more; it is written anew at the next barrier, or free. */
+int source_state_forget(struct source *s, const struct split *sp);
 void source_state_close(struct source *s);
+
+/* source_again.c */
+
+/* What has become of the input since the job finished, in words. */
+struct news {
+	struct buf names;
+	unsigned n;
+};
+int source_tell_news(struct news *news, const char *name, const char *what);
+/*
+ * A run of its own begins: the splits of the checkpoint are what we have, list is what was found
+ * now.  Files are found again where they are, and splits that have more are read on; what was
+ * rotated away since and stands in no list is added.  Of a job that had finished it is news.
+ * FERR_LOST.
+ */
+int source_again(struct source *s, struct split **list, unsigned n, struct news *news);
+/* Is a file that was found now one that we have, or a copy of one that is being made? */
+bool source_has(const struct source *s, const struct split *sp);
 
 #endif

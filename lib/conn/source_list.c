@@ -175,7 +175,7 @@ add_uri(struct source *s, const char *uri)
 	if (paths_many(uri)) {
 		if ((rc = paths_each(uri, source_add_file, s)) != 0)
 			return rc == FERR_USAGE ? miss(s) : rc;
-		if (s->n > before || s->spec.follow)
+		if (s->n > before || s->spec.follow || s->spec.hold)
 			return 0;
 		ferr(FERR_USAGE, "no file matches %s", uri);
 		return miss(s);

@@ -8,7 +8,7 @@
  *
  * Value of a split, made when a barrier comes and it has moved:
  *	u32 version   u32 ordinal   text family   u64 records left of its batch
- *	i64 watermark of its channel   u32 flags of that   bytes split_save
+ *	i64 watermark of its channel   u32 flags, of that and of it   bytes split_save
  * Value of the fields, under the first group of who writes:
  *	bytes schema   bytes of --fields: 1 when the column has been seen
  */
@@ -20,7 +20,7 @@
 
 #define VERSION 1
 #define KEY_NAME 7 /* u16 group, u8 kind, u32 twin, name */
-enum { CHAN_IDLE = 1, CHAN_ENDED = 2, CHAN_BEHIND = 4 };
+enum { CHAN_IDLE = 1, CHAN_ENDED = 2, CHAN_BEHIND = 4, GAVE = 8, GONE = 16 };
 
 /* ---- maps whose values are bytes ---- */
 
@@ -132,6 +132,8 @@ source_state_open(struct source *s, struct op *op)
 	    (rc = op_number(op, "source.watermark", SNAP_MIN, &k->wm)) == 0 &&
 	    (rc = op_number(op, "source.idle", SNAP_MIN, &k->idle)) == 0)
 		rc = op_number(op, "source.ended", SNAP_MIN, &k->ended);
+	if (rc == 0)
+		rc = op_number(op, "source.held", SNAP_MIN, &k->held);
 	return rc;
 }
 
@@ -172,7 +174,11 @@ source_state_claim(struct source *s, struct split *sp)
 
 	if ((rc = listed_key(s, sp, &sp->group)) != 0)
 		return rc;
-	if (!is_ours(s, sp->group) || (entry(s, s->kept.listed, &fresh, &rc) != NULL && !fresh))
+	if (!is_ours(s, sp->group))
+		return 0;
+	/* A name may have gone to another file; then it is for our splits to say what is known. */
+	if (entry(s, s->kept.listed, &fresh, &rc) != NULL && !fresh &&
+	    !(s->again && s->task->parallel == 1))
 		return 0;
 	sp->ordinal = s->n > 0 ? s->splits[s->n - 1]->ordinal + 1 : 0;
 	sp->moved = true;
@@ -243,22 +249,46 @@ source_state_begin(struct source *s, uint64_t *equal)
 /* ---- at a barrier ---- */
 
 static int
+split_key(struct source *s, const struct split *sp)
+{
+	struct buf *key = &s->kept.key;
+	int rc;
+
+	if ((rc = group_key(key, sp->group)) == 0 && (rc = buf_putc(key, (uint8_t)sp->kind)) == 0 &&
+	    (rc = pack_u32(key, sp->twin)) == 0)
+		rc = buf_puts(key, sp->name);
+	return rc;
+}
+
+int
+source_state_forget(struct source *s, const struct split *sp)
+{
+	struct state_key k;
+	void *v;
+	int rc;
+
+	if ((rc = split_key(s, sp)) != 0)
+		return rc;
+	k = key_of(&s->kept.key);
+	v = state_find(s->kept.splits, 0, &k);
+	return v != NULL ? state_drop(s->kept.splits, 0, v) : state_error(s->kept.state);
+}
+
+static int
 note_split(struct source *s, unsigned i)
 {
 	const struct split *sp = s->splits[i];
 	const struct wm_chan *c = &s->chans[chan_of(s, i)];
-	struct buf *key = &s->kept.key, *v = &s->kept.value;
+	struct buf *v = &s->kept.value;
 	struct buf place = BUF_INIT;
-	uint8_t kind = (uint8_t)sp->kind;
-	uint32_t flags =
-	    (c->idle ? CHAN_IDLE : 0) | (c->ended ? CHAN_ENDED : 0) | (c->behind ? CHAN_BEHIND : 0);
+	uint32_t flags = (c->idle ? CHAN_IDLE : 0) | (c->ended ? CHAN_ENDED : 0) |
+			 (c->behind ? CHAN_BEHIND : 0) | (sp->gave ? GAVE : 0) |
+			 (sp->gone ? GONE : 0);
 	int rc;
 
 	v->n = 0;
-	if ((rc = group_key(key, sp->group)) != 0 || (rc = buf_putc(key, kind)) != 0 ||
-	    (rc = pack_u32(key, sp->twin)) != 0 || (rc = buf_puts(key, sp->name)) != 0 ||
-	    (rc = pack_u32(v, VERSION)) != 0 || (rc = pack_u32(v, sp->ordinal)) != 0 ||
-	    (rc = pack_text(v, sp->family)) != 0 ||
+	if ((rc = split_key(s, sp)) != 0 || (rc = pack_u32(v, VERSION)) != 0 ||
+	    (rc = pack_u32(v, sp->ordinal)) != 0 || (rc = pack_text(v, sp->family)) != 0 ||
 	    (rc = pack_u64(v, s->cur == sp ? s->left : 0)) != 0 ||
 	    (rc = pack_u64(v, (uint64_t)c->wm)) != 0 || (rc = pack_u32(v, flags)) != 0)
 		return rc;
@@ -296,7 +326,9 @@ source_state_note(struct source *s, bool final)
 	*k->good = s->good;
 	*k->wm = s->wm.out;
 	*k->idle = s->wm.out_idle;
-	*k->ended = final;
+	*k->ended = final || s->finished;
+	if (final)
+		*k->held = s->spec.hold && !s->finished;
 	if (s->schema.n != k->nfields || s->unseen != k->unseen)
 		rc = note_fields(s);
 	for (unsigned i = 0; i < s->n && rc == 0; i++) {
@@ -415,6 +447,8 @@ decode_split(struct source *s, struct restored *r, const struct state_key *k, co
 	r->chan.idle = (flags & CHAN_IDLE) != 0;
 	r->chan.ended = (flags & CHAN_ENDED) != 0;
 	r->chan.behind = (flags & CHAN_BEHIND) != 0 && r->chan.wm < s->wm.out;
+	r->split->gave = (flags & GAVE) != 0;
+	r->split->gone = (flags & GONE) != 0;
 	return split_load(r->split, place, n);
 }
 
@@ -489,41 +523,19 @@ restore_splits(struct source *s)
 
 /* ---- what is new since ---- */
 
-/* A finished job has new input: with --at-end hold it is read on, else it is named. */
-struct news {
-	struct buf names;
-	unsigned n;
-};
-
-static int
-tell_news(struct news *news, const char *name, const char *what)
+/* All was read to its end, and who gives nothing from now on is not waited for. */
+static void
+begin_run(struct source *s)
 {
-	if (news->n++ >= 3)
-		return 0;
-	return buf_printf(&news->names, "%s%s %s", news->n > 1 ? ", " : "", name, what);
-}
+	for (unsigned i = 0; i < s->n; i++) {
+		struct wm_chan *c = &s->chans[chan_of(s, i)];
 
-/* What has come to the files that were read to their end. */
-static int
-look_at_ended(struct source *s, struct news *news)
-{
-	int rc = 0;
-
-	for (unsigned i = 0; i < s->n && rc == 0; i++) {
-		struct split *sp = s->splits[i];
-		enum split_change change = sp->done ? split_changed(sp) : SPLIT_SAME;
-
-		if (change == SPLIT_SAME || (change == SPLIT_OTHER && !s->spec.hold))
-			continue;
-		if (!s->spec.hold) {
-			rc = tell_news(news, sp->name, "has grown");
-			continue;
-		}
-		sp->done = false;
-		sp->moved = true;
-		s->chans[chan_of(s, i)].ended = false;
+		if (!s->spec.sequence && s->splits[i]->done && !c->ended)
+			c->ended = s->splits[i]->moved = true;
+		if (s->splits[i]->gave)
+			s->splits[i]->moved = true;
+		s->splits[i]->gave = false;
 	}
-	return rc;
 }
 
 static bool
@@ -541,7 +553,7 @@ in_this_pass(const struct source *s, const char *name)
 static int
 look_for_new(struct source *s, struct split **list, unsigned n, struct news *news)
 {
-	bool ended = *s->kept.ended != 0, more;
+	bool more;
 	int rc = 0;
 
 	for (unsigned i = 0; i < n && rc >= 0; i++) {
@@ -549,11 +561,12 @@ look_for_new(struct source *s, struct split **list, unsigned n, struct news *new
 
 		if (sp->family != NULL && !in_this_pass(s, sp->family))
 			continue; /* who follows the log reads it */
-		more = !sp->found || s->spec.follow || (ended && s->spec.hold);
-		if ((!more && !ended) || (rc = source_state_claim(s, sp)) != 1)
+		more = !sp->found || s->spec.follow || s->again;
+		if (!more || (s->again && source_has(s, sp)) ||
+		    (rc = source_state_claim(s, sp)) != 1)
 			continue;
-		if (ended && !s->spec.hold && !s->spec.follow) {
-			rc = tell_news(news, sp->name, "is new");
+		if (s->finished) {
+			rc = source_tell_news(news, sp->name, "is new");
 			continue;
 		}
 		list[i] = NULL;
@@ -563,17 +576,30 @@ look_for_new(struct source *s, struct split **list, unsigned n, struct news *new
 }
 
 static int
-refuse_news(const struct news *news, bool plain)
+refuse_news(const struct source *s, const struct news *news)
 {
 	char more[32] = "";
 
 	if (news->n > 3)
 		snprintf(more, sizeof(more), " and %u more", news->n - 3);
-	return ferr(FERR_USAGE,
-		    "the job is finished, but its input has changed since: %.*s%s; %s; a job that "
-		    "shall come "
-		    "back for more has fsource --at-end hold",
-		    (int)news->names.n, (const char *)news->names.p, more, task_anew(plain));
+	return ferr(
+	    FERR_USAGE, "the job is finished%s, but its input has changed since: %.*s%s; %s%s",
+	    s->spec.hold ? ": a run without --at-end hold has closed all its windows" : "",
+	    (int)news->names.n, (const char *)news->names.p, more, task_anew(s->task->plain),
+	    s->spec.hold ? "" : "; a job that shall come back for more has fsource --at-end hold");
+}
+
+/* With --sequence all is one split, in as many pieces as there are files: what is read first goes
+ * on where the others ended. */
+static void
+join_sequence(struct source *s)
+{
+	unsigned next = source_undone(s, 0);
+
+	for (unsigned i = 0; i < s->n && next < s->n; i++) {
+		if (s->splits[i]->max_ts > s->splits[next]->max_ts)
+			s->splits[next]->max_ts = s->splits[i]->max_ts;
+	}
 }
 
 /*
@@ -585,10 +611,13 @@ source_state_restore(struct source *s)
 {
 	struct news news = { 0 };
 	struct split **list;
-	bool over; /* --limit is reached */
+	bool over, ended; /* --limit is reached; all was read */
 	unsigned n;
 	int rc;
 
+	if (*s->kept.held != 0 && s->task->parallel > 1)
+		return ferr(FERR_USAGE, "what --at-end hold has kept open goes on with one "
+					"subtask: fsource -p 1");
 	list = take_list(s, &n);
 	s->good = *s->kept.good;
 	s->wm.out = *s->kept.wm;
@@ -600,14 +629,21 @@ source_state_restore(struct source *s)
 		if (list[i]->kind == SPLIT_FILE)
 			rc = source_add_other(s, list[i]->name);
 	}
-	s->pass = s->n;
 	over = s->good == s->spec.limit;
-	if (rc == 0 && !over && *s->kept.ended != 0)
-		rc = look_at_ended(s, &news);
+	ended = *s->kept.ended != 0;
+	s->finished = !s->spec.follow && ended && *s->kept.held == 0;
+	s->again = !s->spec.follow && (ended || s->spec.hold || *s->kept.held != 0);
+	if (ended)
+		begin_run(s);
+	if (rc == 0 && !over && (s->again || ended))
+		rc = source_again(s, list, n, &news);
+	s->pass = s->n;
 	if (rc == 0 && !over)
 		rc = look_for_new(s, list, n, &news);
 	if (rc == 0 && news.n > 0)
-		rc = refuse_news(&news, s->task->plain);
+		rc = refuse_news(s, &news);
+	if (rc == 0 && s->spec.sequence)
+		join_sequence(s);
 	buf_fini(&news.names);
 	free_list(list, n);
 	return rc;

@@ -15,9 +15,10 @@
 #ifndef CONN_SPLIT_H
 #define CONN_SPLIT_H
 
+#include <sys/stat.h>
+
 #include "base/time.h"
 #include "conn/file.h"
-#include "fio/fio.h"
 #include "fmt/fmt.h"
 
 enum split_kind { SPLIT_FILE, SPLIT_STDIN, SPLIT_GEN };
@@ -90,9 +91,8 @@ int split_save(const struct split *s, struct buf *out);
 int split_load(struct split *s, const uint8_t *p, size_t n);
 /* Close, but keep the place. */
 int split_park(struct split *s);
-/* The file of that name now: OTHER begins differently, or is shorter than what was read of ours;
- * GROWN has more to read, as far as can be told without reading: with hold, more than a last line
- * that was left. */
+/* The file of that name now: OTHER has another inode, begins differently, or is shorter than what
+ * was read of ours; GROWN has more to read: with hold, more than a last line that was left. */
 enum split_change split_changed(const struct split *s, bool hold);
 
 /* How a file begins. */

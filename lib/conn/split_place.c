@@ -9,11 +9,13 @@
  *		frames: u64 sequence   u32 rows of the frame at offset that were given   u32 ended
  *			bytes schema
  */
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 
 #include "base/hash.h"
 #include "conn/split_internal.h"
+#include "conn/unpack.h"
 #include "coord/ctl.h"
 #include "fio/fio.h"
 
@@ -153,7 +155,7 @@ split_save(const struct split *s, struct buf *out)
 
 	if ((rc = pack_u32(out, VERSION)) != 0 ||
 	    (rc = pack_u32(out, (s->read ? READ : 0) | (s->done ? DONE : 0) |
-				   (s->left ? LEFT : 0))) != 0 ||
+				    (s->left ? LEFT : 0))) != 0 ||
 	    (rc = pack_u64(out, (uint64_t)s->max_ts)) != 0 ||
 	    (rc = pack_u64(out, (uint64_t)s->disorder)) != 0 ||
 	    (rc = pack_u64(out, (uint64_t)s->first)) != 0 ||
@@ -269,24 +271,47 @@ split_resume(struct split *s)
 
 /* ---- what has become of its file ---- */
 
-void
-split_look(struct split_head *h, const char *path)
+/* The first bytes as they are; of a packed file none are told. */
+static void
+look(struct split_head *h, const char *path)
+{
+	ssize_t k = 0;
+	int fd;
+
+	h->n = 0;
+	h->packed = false;
+	if (fio_stat(path, &h->st) != 0 || !S_ISREG(h->st.st_mode) ||
+	    (fd = fio_open(path, O_RDONLY, 0)) == -1)
+		return;
+	k = fio_pread(fd, h->p, FILE_HEAD, 0);
+	fio_close(fd);
+	h->packed = k > 0 && unpack_sniff(h->p, (size_t)k) != UNPACK_NONE;
+	h->n = k > 0 && !h->packed ? (uint32_t)k : 0;
+}
+
+static void
+look_inside(struct split_head *h, const char *path)
 {
 	struct file *file = NULL;
 	struct buf b = BUF_INIT;
 
-	h->n = 0;
-	h->packed = false;
-	if (fio_stat(path, &h->st) != 0 || !S_ISREG(h->st.st_mode) || file_open(&file, path) != 0)
+	if (file_open(&file, path) != 0)
 		return;
 	while (b.n < FILE_HEAD && file_read(file, &b) > 0)
 		;
-	h->packed = file_packed(file);
 	h->n = b.n < FILE_HEAD ? (uint32_t)b.n : FILE_HEAD;
 	if (h->n > 0)
 		memcpy(h->p, b.p, h->n);
 	file_close(file);
 	buf_fini(&b);
+}
+
+void
+split_look(struct split_head *h, const char *path)
+{
+	look(h, path);
+	if (h->packed)
+		look_inside(h, path);
 }
 
 static enum split_match
@@ -312,20 +337,25 @@ split_changed(const struct split *s, bool hold)
 {
 	struct split_head h;
 	struct place p;
-	struct stat st;
+	bool same;
 
 	if (s->kind != SPLIT_FILE)
 		return SPLIT_SAME;
-	if (fio_stat(s->name, &st) != 0)
+	if (fio_stat(s->name, &h.st) != 0)
 		return SPLIT_GONE;
 	if (s->parked.n == 0 || decode(&p, &s->parked) != 0 || p.pipe)
 		return SPLIT_SAME;
-	if ((uint64_t)st.st_size == p.taken && st.st_ino == p.id.ino)
-		return s->left && !hold ? SPLIT_GROWN : SPLIT_SAME;
-	split_look(&h, s->name);
-	if (match(&p.id, &h) == SPLIT_NOT || (!h.packed && (uint64_t)h.st.st_size < p.offset))
+	look(&h, s->name);
+	same = (uint64_t)h.st.st_size == p.taken && h.st.st_ino == p.id.ino;
+	if (h.packed && !same)
+		look_inside(&h, s->name);
+	/* A log of records of one length may be cut and grow to the size it had; a packed one is
+	 * written once. */
+	if (!(h.packed && same) && match(&p.id, &h) != SPLIT_SELF)
 		return SPLIT_OTHER;
-	return (uint64_t)h.st.st_size == p.taken && !s->left ? SPLIT_SAME : SPLIT_GROWN;
+	if (!h.packed && (uint64_t)h.st.st_size < p.offset)
+		return SPLIT_OTHER;
+	return same && (!s->left || hold) ? SPLIT_SAME : SPLIT_GROWN;
 }
 
 bool

@@ -90,10 +90,12 @@ peek(int fd, enum head *head, char **dir)
 		last = ended(fd);
 		n = fio_peek(fd, p, PEEK_MAX);
 		rc = n == -1 ? (*head = HEAD_OTHER, 0) : look(p, (size_t)n, head, dir);
-		if (rc == FERR_AGAIN && last) /* it breaks off, which is told when it is read */
+		if (rc == FERR_AGAIN && last) { /* it breaks off, which is told when it is read */
+			*head = HEAD_NOTHING;
 			rc = 0;
-		else if (rc == FERR_AGAIN)
+		} else if (rc == FERR_AGAIN) {
 			fio_poll(NULL, 0, 1); /* the rest is on its way */
+		}
 	}
 	free(p);
 	return rc;
@@ -236,14 +238,24 @@ greet(struct op *op)
 
 /* ---- joining ---- */
 
-/* Some reader of ours is gone: it has said why. */
+static bool
+broken(int fd)
+{
+	struct pollfd p = { .fd = fd };
+
+	return fio_poll(&p, 1, 0) == 1 && (p.revents & (POLLERR | POLLHUP)) != 0;
+}
+
+/* Some neighbour of ours is gone before it all began: it has said why. */
 static bool
 deserted(const struct op *op)
 {
 	for (unsigned i = 0; i < op->nout; i++) {
-		struct pollfd p = { .fd = op->out[i].link.fd };
-
-		if (fio_poll(&p, 1, 0) == 1 && (p.revents & (POLLERR | POLLHUP)) != 0)
+		if (broken(op->out[i].link.fd))
+			return true;
+	}
+	for (unsigned i = 0; i < op->nin; i++) {
+		if (broken(op->in[i].link.fd))
 			return true;
 	}
 	return false;
@@ -302,6 +314,21 @@ struct taken {
 	unsigned nside;
 };
 
+/* Until somebody answers there, or a neighbour ends. */
+static int
+wait_answer(struct op *op, int fd)
+{
+	int rc;
+
+	ev_begin(&op->ev);
+	rc = ev_watch(&op->ev, fd, POLLIN);
+	for (unsigned i = 0; i < op->nout && rc == 0; i++)
+		rc = ev_watch(&op->ev, op->out[i].link.fd, 0);
+	for (unsigned i = 0; i < op->nin && rc == 0; i++)
+		rc = ev_watch(&op->ev, op->in[i].link.fd, 0);
+	return rc != 0 ? rc : wait_round(op, EV_FOREVER);
+}
+
 /*
  * Say who we are to whoever listens, and wait to be taken up: 1; 0: it did not want us, or there is
  * nobody.  A coordinator that is not of our pipeline, or on its way out, hangs up.
@@ -315,9 +342,13 @@ try_join(struct op *op, const char *path, const struct buf *message, struct take
 	if ((t->fd = fio_unix_connect(path)) == -1)
 		return 0;
 	if (fio_write_all(t->fd, message->p, message->n) == 0) {
-		ev_begin(&op->ev);
-		if ((rc = ev_watch(&op->ev, t->fd, POLLIN)) == 0 &&
-		    (rc = wait_round(op, EV_FOREVER)) == 0)
+		while (rc == 0 && !fio_readable(t->fd)) {
+			if (deserted(op))
+				rc = ferr(FERR_IO, "%s", "");
+			else
+				rc = wait_answer(op, t->fd);
+		}
+		if (rc == 0)
 			rc = fio_recv_fds(t->fd, &status, t->side, &t->nside) == 1;
 	}
 	if (rc == 1 && status != 0)

@@ -91,6 +91,7 @@ base_env_begin(struct base *b)
 	if (b->txn != NULL)
 		return 0;
 	b->changes = 0;
+	b->before = b->head.all;
 	if ((rc = mdb_txn_begin(b->env, NULL, 0, &b->txn)) != 0 ||
 	    (rc = mdb_cursor_open(b->txn, b->dbi, &b->cur)) != 0)
 		return failed(b, rc);
@@ -114,18 +115,30 @@ base_env_commit(struct base *b)
 	return rc != 0 ? failed(b, rc) : 0;
 }
 
+/* Nothing has happened: whoever wants us to stop waits for it, and we may get little time. */
+static int
+give_up(struct base *b)
+{
+	mdb_txn_abort(b->txn);
+	b->txn = NULL;
+	b->cur = NULL;
+	b->head.all = b->before;
+	return FERR_AGAIN;
+}
+
 /* A row of n bytes was changed: is that enough for one transaction? */
 static int
 changed(struct base *b, size_t n)
 {
 	int rc;
 
+	if (atomic_load(b->stop))
+		return give_up(b);
 	b->changes += 1 + n / PAGE;
 	if (b->changes < TXN_PAGES)
 		return 0;
-	if ((rc = base_env_commit(b)) != 0)
-		return rc;
-	return atomic_load(b->stop) ? FERR_AGAIN : base_env_begin(b);
+	rc = base_env_commit(b);
+	return rc != 0 ? rc : base_env_begin(b);
 }
 
 /* ---- changing rows ---- */

@@ -48,8 +48,9 @@ struct head {
 /* A record in the batch. */
 struct ref {
 	uint32_t group_map; /* base_group_map */
-	uint64_t ns, hash;  /* base_ns */
-	size_t at;	    /* in the batch: of equal ones the last counts */
+	uint32_t nkey;
+	uint64_t ns, hash; /* base_ns */
+	size_t at;	   /* in the batch: of equal ones the last counts */
 };
 
 struct refs {
@@ -73,7 +74,8 @@ struct base {
 	struct MDB_txn *txn;
 	struct MDB_cursor *cur;
 	unsigned dbi;
-	size_t changes; /* in txn, in pages, at most */
+	size_t changes;	     /* in txn, in pages, at most */
+	struct tally before; /* head.all when txn began */
 	struct buf row, value;
 	/* A merge: */
 	const atomic_bool *stop;
@@ -171,8 +173,8 @@ int base_env_begin(struct base *b);
 /* End it, with the head that belongs to it. */
 int base_env_commit(struct base *b);
 int base_env_sync(const struct base *b); /* durable */
-/* The rest within a transaction, which ends, and another begins, when it has changed much: then
- * *stop gives FERR_AGAIN. */
+/* The rest within a transaction, which ends, and another begins, when it has changed much.  Once
+ * *stop is seen it is given up: FERR_AGAIN. */
 /* Put the key's value in place of what is there, or drop it, as the record says. */
 int base_env_change(struct base *b, const struct ref *ref, const struct state_rec *r);
 /* Drop the rows of a namespace of one group. */

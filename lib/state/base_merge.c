@@ -8,7 +8,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 
-#include "base/bytes.h"
 #include "fio/fio.h"
 #include "state/base_internal.h"
 
@@ -62,12 +61,12 @@ static int
 by_key(const struct base *b, const struct ref *x, const struct ref *y)
 {
 	const uint8_t *p = b->batch.p + x->at, *q = b->batch.p + y->at;
-	uint32_t n = le32get(p + 24), m = le32get(q + 24);
 	int c = by_row(x, y);
 
 	if (c == 0)
-		c = memcmp(p + STATE_REC_HDR, q + STATE_REC_HDR, n < m ? n : m);
-	return c != 0 ? c : (n > m) - (n < m);
+		c = memcmp(p + STATE_REC_HDR, q + STATE_REC_HDR,
+			   x->nkey < y->nkey ? x->nkey : y->nkey);
+	return c != 0 ? c : (x->nkey > y->nkey) - (x->nkey < y->nkey);
 }
 
 static int
@@ -207,7 +206,9 @@ static int
 take_record(struct base *b, const struct state_rec *r, const uint8_t *p, size_t n)
 {
 	bool whole = r->kind == REC_FORGET || r->kind == REC_DROP_NS;
-	struct ref ref = { .ns = base_ns(r->ns), .hash = r->hash, .at = b->batch.n };
+	struct ref ref = {
+		.nkey = r->nkey, .ns = base_ns(r->ns), .hash = r->hash, .at = b->batch.n
+	};
 	int rc;
 
 	if (r->kind == REC_MAP)
@@ -287,11 +288,11 @@ begin_merge(struct base *b, const struct snap_files *f, const atomic_bool *stop)
 	for (unsigned i = 0; i <= MAPS; i++)
 		b->number[i] = -1;
 	b->head.clean = false;
-	if ((rc = base_set_place(&b->head.to, &f->v[f->n - 1])) == 0 &&
-	    (rc = base_env_commit(b)) == 0 && clean)
-		rc = base_env_sync(
-		    b); /* or a power loss could leave a clean one, half overwritten */
-	return rc;
+	if ((rc = base_set_place(&b->head.to, &f->v[f->n - 1])) != 0 ||
+	    (rc = base_env_commit(b)) != 0)
+		return rc;
+	/* Or a power loss could leave a clean one, half overwritten. */
+	return clean ? base_env_sync(b) : 0;
 }
 
 static int

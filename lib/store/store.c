@@ -14,6 +14,8 @@
 #define TMP ".tmp-" /* begins the name of a file that is not yet what it shall be */
 
 /* chain comes first: an empty directory and one with a chain are stores, others are not. */
+#define ATTEMPTS_KEPT 1000
+
 static const char *const subdirs[] = { "chain", "attempts", "state", "segments", "local" };
 #define NSUBDIRS (sizeof(subdirs) / sizeof(*subdirs))
 
@@ -431,6 +433,26 @@ store_attempts(const char *dir, uint64_t *highest)
 	return store_each(dir, "attempts", note_attempt, highest);
 }
 
+struct old {
+	const char *dir;
+	uint64_t attempt;
+};
+
+/*
+ * Numbers far below ours go.  Not those nearby: whoever was stopped between looking for the highest
+ * one and making the next would make a number a second time.
+ */
+static int
+drop_old(void *cookie, const char *name)
+{
+	const struct old *o = cookie;
+	uint64_t n;
+
+	if (!number_of(name, "", &n) || n + ATTEMPTS_KEPT >= o->attempt)
+		return 0;
+	return store_remove(o->dir, name);
+}
+
 int
 store_attempt_new(const char *dir, uint64_t *attempt)
 {
@@ -452,9 +474,10 @@ store_attempt_new(const char *dir, uint64_t *attempt)
 	if (fd != -1)
 		fio_close(fd);
 	fio_close(dirfd);
-	if (rc == 0)
-		*attempt = n;
-	return rc;
+	if (rc != 0)
+		return rc;
+	*attempt = n;
+	return store_each(dir, "attempts", drop_old, &(struct old){ dir, n });
 }
 
 struct places {

@@ -148,12 +148,14 @@ damaged(struct run *r, uint64_t place)
 
 	snprintf(text, sizeof(text), "%s", ferr_text());
 	if (any_lanes(r) && !r->conf.accept_rewind)
-		return ferr(
-		    FERR_CORRUPT,
-		    "%s; older checkpoints are there, but output may be ahead of them: "
-		    "restore the file, or go back to an older one with --accept-rewind (what "
-		    "was put out since then will come again)",
-		    text);
+		return ferr(FERR_CORRUPT,
+			    "%s; older checkpoints are there, but output may be ahead of them: "
+			    "restore the file, or %s",
+			    text,
+			    r->conf.nguests > 0
+				? "begin anew with another FSTATE directory and output"
+				: "go back to an older one with --accept-rewind (what was "
+				  "put out since then will come again)");
 	run_say(r, "%s; it is left out, going back to an older checkpoint", text);
 	r->place = place;
 	return 0;

@@ -168,13 +168,13 @@ round_of(struct hall *a, int64_t until)
 
 	ev_begin(&a->ev);
 	rc = ev_watch(&a->ev, a->listen, POLLIN);
-	for (v = a->all; v != NULL && rc == 0; v = v->next) {
-		if (!v->joined)
-			rc = ev_watch(&a->ev, v->fd, POLLIN);
-	}
+	for (v = a->all; v != NULL && rc == 0; v = v->next)
+		rc = ev_watch(&a->ev, v->fd, POLLIN);
 	if (rc != 0 || (rc = ev_wait(&a->ev, until)) != 0 || (rc = welcome(a)) != 0)
 		return rc;
 	while ((v = *at) != NULL) {
+		if (v->joined && fio_readable(v->fd)) /* it says nothing more: it has ended */
+			return ferr(FERR_IO, "a stage ended before the pipeline had begun");
 		if (v->joined || (rc = listen_to(a, v)) == 1) {
 			at = &v->next;
 			continue;

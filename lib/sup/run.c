@@ -588,25 +588,26 @@ close_agent(struct run *r)
 	fio_reap(r->agent, &status, true);
 }
 
-/* How many records the sources had read, as they say in their snapshots. */
 static int64_t
-records_of(const struct snap *s)
+number_of(const struct snap *s, const char *name)
 {
 	for (unsigned i = 0; i < s->nnumber; i++) {
-		if (strcmp(s->number[i].name, "source.good") == 0)
+		if (strcmp(s->number[i].name, name) == 0)
 			return s->number[i].v;
 	}
 	return 0;
 }
 
+/* The sum of what the sources say in their snapshots: "source.good", how many records they had
+ * read; "source.held", 1 of one that --at-end hold has kept open. */
 static int64_t
-records_of_file(const struct ckpt_file *f)
+number_of_file(const struct ckpt_file *f, const char *name)
 {
 	int64_t sum = 0;
 
 	for (unsigned i = 0; i < f->nstages; i++) {
 		for (unsigned k = 0; k < f->stage[i].parallel; k++)
-			sum += records_of(&f->stage[i].sub[k]);
+			sum += number_of(&f->stage[i].sub[k], name);
 	}
 	return sum;
 }
@@ -617,8 +618,16 @@ records_of_subs(const struct run *r)
 	int64_t sum = 0;
 
 	for (unsigned i = 0; i < r->nsubs; i++)
-		sum += records_of(&r->sub[i].snap);
+		sum += number_of(&r->sub[i].snap, "source.good");
 	return sum;
+}
+
+/* The job had finished before, and nothing was done now. */
+static bool
+was_over(const struct run *r)
+{
+	return r->was_final && number_of_file(&r->newest, "source.held") == 0 &&
+	       records_of_subs(r) == number_of_file(&r->newest, "source.good");
 }
 
 int
@@ -644,7 +653,7 @@ run_job(const struct run_conf *conf, int *signal)
 		rc = ferr(ferr_of(r.fatal ? 1 : r.fail_status), "%s", r.fail_text);
 	} else if (rc == 0 && r.stop_asked) {
 		*signal = r.ev.signal != 0 ? r.ev.signal : r.told_signal;
-	} else if (rc == 0 && r.was_final && records_of_subs(&r) == records_of_file(&r.newest)) {
+	} else if (rc == 0 && was_over(&r)) {
 		run_say(&r, "nothing to do: the job had finished");
 	}
 	attempt_fini(&r);

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -583,6 +584,44 @@ T(a_merge_that_is_stopped_goes_on)
 	end();
 }
 
+static void *
+stop_soon(void *cookie)
+{
+	usleep(*(const unsigned *)cookie);
+	stop = true;
+	return NULL;
+}
+
+T(a_merge_may_be_stopped_at_any_time)
+{
+	struct writer w = { 0 };
+	struct base *b;
+	unsigned us, again = 0;
+	pthread_t t;
+	int rc;
+
+	begin(19);
+	new_log(&w);
+	b = open_base(true);
+	for (int i = 0; i < 40; i++) {
+		write_epoch(&w, 3000, draw(8) == 0);
+		us = draw(8000);
+		T_INT(pthread_create(&t, NULL, stop_soon, &us), 0);
+		rc = base_merge(b, dir, &w.files, &stop);
+		pthread_join(t, NULL);
+		stop = false;
+		T_OK(rc == 0 || rc == FERR_AGAIN);
+		again += rc != 0;
+		T_INT(check_load(b, &w), 0);
+	}
+	T_OK(again > 5);
+	T_INT(base_merge(b, dir, &w.files, &stop), 0);
+	T_INT(check_load(b, &w), 0);
+	base_drop(b);
+	writer_end(&w);
+	end();
+}
+
 T(a_damaged_log_is_named)
 {
 	struct writer w = { 0 };
@@ -622,10 +661,10 @@ limit_files(rlim_t n)
 	T_INT(setrlimit(RLIMIT_FSIZE, &r), 0);
 }
 
-T(a_full_disk_ends_a_merge_and_spares_what_was_there)
+T(a_full_disk_ends_a_merge_and_leaves_what_was_there)
 {
 	struct writer w = { 0 };
-	struct snap_files held = { 0 };
+	struct stat st;
 	struct base *b;
 
 	begin(17);
@@ -633,20 +672,21 @@ T(a_full_disk_ends_a_merge_and_spares_what_was_there)
 	write_epoch(&w, 2000, false);
 	b = open_base(true);
 	T_INT(base_merge(b, dir, &w.files, &stop), 0);
-	T_INT(base_held(b, &w.files, &held), 0);
-	for (int i = 0; i < 20; i++)
-		write_epoch(&w, 2000, i == 19);
-	limit_files(2 << 20); /* less than it comes to */
+	write_epoch(&w, 2000, false);
+	snprintf(data, sizeof(data), "%s/base/data", local);
+	T_INT(stat(data, &st), 0);
+	limit_files((rlim_t)st.st_size);
 	T_INT(base_merge(b, dir, &w.files, &stop), FERR_IO);
-	T_INT(base_close(b, true), 0); /* nothing to be made clean, and no waiting */
+	T_INT(base_close(b, true), 0); /* it does not try to make it clean */
 	limit_files(RLIM_INFINITY);
 	b = open_base(false);
 	T_INT(base_look(b), 0);
-	if (base_reach(b, &w.files) >= 0)
-		T_INT(check_load(b, &w), 0);
+	T_INT(base_reach(b, &w.files), 0);
+	T_OK(base_behind(b, &w.files) > 0);
+	T_INT(check_load(b, &w), 0);
+	T_INT(base_merge(b, dir, &w.files, &stop), 0);
+	T_INT(check_load(b, &w), 0);
 	base_drop(b);
-	T_OK(access(local, F_OK) == -1);
-	snap_clear_files(&held);
 	writer_end(&w);
 	end();
 }

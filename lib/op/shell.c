@@ -16,6 +16,7 @@
 
 #define JOIN_NS 10000000000LL /* no coordinator within that: there is none */
 #define RETRY_NS 10000000LL
+#define ANSWER_MS 200
 #define PEEK_MAX 32768u	 /* the first words of a HELLO, and less than what a pipe holds */
 #define STATE "--state=" /* in HELLO right behind the source's name */
 
@@ -343,10 +344,12 @@ try_join(struct op *op, const char *path, const struct buf *message, struct take
 		return 0;
 	if (fio_write_all(t->fd, message->p, message->n) == 0) {
 		while (rc == 0 && !fio_readable(t->fd)) {
-			if (deserted(op))
-				rc = ferr(FERR_IO, "%s", "");
-			else
+			/* Whoever is answered first may be gone before our answer comes. */
+			if (!deserted(op))
 				rc = wait_answer(op, t->fd);
+			else if (fio_poll(&(struct pollfd){ .fd = t->fd, .events = POLLIN }, 1,
+					  ANSWER_MS) != 1)
+				rc = ferr(FERR_IO, "%s", "");
 		}
 		if (rc == 0)
 			rc = fio_recv_fds(t->fd, &status, t->side, &t->nside) == 1;

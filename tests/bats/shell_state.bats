@@ -211,7 +211,7 @@ whole() {
 
 @test "what cannot be exactly-once is refused, with what to do instead" {
 	px "cat in.ndjson | FSTATE=st fsource - | fkey k | fsink res/"
-	[[ $(cat each) == *" 2 2 2" ]]
+	[[ $(cat each) == *" 2 2 2" ]] || { cat each err; false; }
 	says 'stdin cannot be read again' '--follow|write it to a file'
 	px "export FSTATE=st; cat in.ndjson | fkey k | fsink res/"
 	says 'begins with fsource FILE'

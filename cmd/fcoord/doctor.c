@@ -14,7 +14,7 @@
 #include "fcoord.h"
 #include "fio/fio.h"
 #include "fio/proc.h"
-#include "listing.h"
+#include "show/listing.h"
 
 #define SYNCS 7		       /* files that are written to see how long a sync takes */
 #define SYNC_SLOW_US 10000     /* an epoch needs four in a row */
@@ -338,13 +338,13 @@ verb_doctor(int argc, char **argv)
 		rc = ferr(FERR_USAGE, "takes no operand");
 	if (rc == 0 && (rc = where_root(&o.where, &root)) == 0 &&
 	    (rc = buf_puts(&dir, (const char *)root.p)) == 0 && (rc = nearest(&dir)) == 0)
-		rc = listing_new(&d.listing, o.out, columns, COLUMNS);
+		rc = listing_new(&d.listing, o.out, STDOUT_FILENO, columns, COLUMNS);
 	d.dir = (const char *)dir.p;
 	if (rc == 0 && (rc = check_environment(&d, (const char *)root.p)) == 0 &&
 	    (rc = check_sync(&d)) == 0 && (rc = check_filesystem(&d)) == 0 &&
 	    (rc = check_space(&d)) == 0 && (rc = check_files(&d)) == 0 &&
 	    (rc = check_pipes(&d)) == 0 && (rc = check_tools(&d)) == 0 && o.out != FMT_TABLE)
-		rc = listing_print(d.listing);
+		rc = listing_end(d.listing);
 	listing_free(d.listing);
 	buf_fini(&dir);
 	buf_fini(&root);

@@ -5,21 +5,8 @@
 #include "base/buf.h"
 #include "base/opt.h"
 #include "manifest/job.h"
+#include "show/where.h"
 #include "sup/run.h"
-
-/* What every verb can be told: where jobs lie. */
-struct where {
-	const char *state; /* --state; NULL: $FSTATE, else $XDG_STATE_HOME/fjord, else
-			      ~/.local/state/fjord */
-};
-extern const struct opt where_options[]; /* conf: struct where */
-
-/* The directory that holds all jobs, into *out. */
-int where_root(const struct where *w, struct buf *out);
-/* The store of one job; FERR_USAGE for a name that no job can have. */
-int where_job(const struct where *w, const char *name, struct buf *out);
-/* The same, and it must be there: did you mean. */
-int where_known(const struct where *w, const char *name, struct buf *out);
 
 /* A job's text, its parameters, its plan. */
 #define PARAMS_MAX 64

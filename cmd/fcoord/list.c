@@ -8,7 +8,7 @@
 #include "base/time.h"
 #include "fcoord.h"
 #include "fio/fio.h"
-#include "listing.h"
+#include "show/listing.h"
 #include "look.h"
 #include "store/store.h"
 
@@ -170,11 +170,11 @@ verb_ls(int argc, char **argv)
 		rc = find_jobs(&jobs);
 	}
 	if (rc == 0)
-		rc = listing_new(&l, o.out, ls_columns, LS_COLUMNS);
+		rc = listing_new(&l, o.out, STDOUT_FILENO, ls_columns, LS_COLUMNS);
 	for (size_t i = 0; i < jobs.n && rc == 0; i++)
 		rc = ls_job(l, jobs.root, jobs.v[i]);
 	if (rc == 0)
-		rc = listing_print(l);
+		rc = listing_end(l);
 	if (rc == 0 && jobs.n == 0 && o.out == FMT_TABLE)
 		fprintf(stderr, "fcoord: no jobs in %s\n", jobs.root);
 	listing_free(l);
@@ -320,10 +320,10 @@ status_people(const char *name, const struct look *k)
 	if (rc == 0 && fio_write_all(STDOUT_FILENO, head.p, head.n) == -1)
 		rc = ferr_sys(FERR_IO, "stdout");
 	if (rc == 0 && k->nsubs > 0 &&
-	    (rc = listing_new(&l, FMT_TABLE, task_columns,
+	    (rc = listing_new(&l, FMT_TABLE, STDOUT_FILENO, task_columns,
 			      k->runs ? TASK_COLUMNS : REST_COLUMNS)) == 0 &&
 	    (rc = task_rows(l, k)) == 0)
-		rc = listing_print(l);
+		rc = listing_end(l);
 	listing_free(l);
 	buf_fini(&head);
 	return rc;
@@ -397,7 +397,7 @@ status_data(const char *name, const struct look *k, enum fmt_kind kind)
 	int rc;
 
 	if ((rc = json_stages(&stages, k)) == 0 &&
-	    (rc = listing_new(&l, kind, status_columns, STATUS_COLUMNS)) == 0) {
+	    (rc = listing_new(&l, kind, STDOUT_FILENO, status_columns, STATUS_COLUMNS)) == 0) {
 		const struct val row[STATUS_COLUMNS] = {
 			listing_text(name),
 			listing_text(k->phase),
@@ -415,7 +415,7 @@ status_data(const char *name, const struct look *k, enum fmt_kind kind)
 		rc = listing_row(l, row);
 	}
 	if (rc == 0)
-		rc = listing_print(l);
+		rc = listing_end(l);
 	listing_free(l);
 	buf_fini(&stages);
 	return rc;
@@ -499,11 +499,11 @@ verb_history(int argc, char **argv)
 	int rc = take_job(&history, &o, &argc, argv, &dir);
 
 	if (rc == 0 && (rc = store_chain((const char *)dir.p, &places, &n)) == 0)
-		rc = listing_new(&l, o.out, history_columns, HISTORY_COLUMNS);
+		rc = listing_new(&l, o.out, STDOUT_FILENO, history_columns, HISTORY_COLUMNS);
 	for (unsigned i = 0; i < n && rc == 0; i++)
 		rc = history_row(l, (const char *)dir.p, places[i]);
 	if (rc == 0)
-		rc = listing_print(l);
+		rc = listing_end(l);
 	listing_free(l);
 	free(places);
 	buf_fini(&dir);

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "rows.h"
+#include "show/listing.h"
 #include "place.h"
 #include "view.h"
 
@@ -36,7 +36,7 @@ struct diff {
 	const struct conf *conf;
 	const char *stage;
 	struct side a, b;
-	struct rows *out;
+	struct listing *out;
 	uint64_t n[3];
 };
 
@@ -95,21 +95,17 @@ put_change(struct diff *d, const struct cell *a, const struct cell *b)
 	enum change what = a == NULL ? ADDED : b == NULL ? REMOVED : CHANGED;
 	const struct cell *c = b != NULL ? b : a;
 	const struct val row[COLUMNS] = {
-		rows_str(names[what]),
-		rows_str(d->stage),
-		rows_str(c->map),
-		c->key,
-		rows_time(c->start),
-		rows_time(c->end),
-		a != NULL ? a->value : nothing,
-		b != NULL ? b->value : nothing,
+		listing_maybe(names[what]),	listing_maybe(d->stage),
+		listing_maybe(c->map),		c->key,
+		listing_time(c->start),		listing_time(c->end),
+		a != NULL ? a->value : nothing, b != NULL ? b->value : nothing,
 	};
 
 	if (!(a != NULL && view_in_window(d->conf, a)) &&
 	    !(b != NULL && view_in_window(d->conf, b)))
 		return 0;
 	d->n[what]++;
-	return rows_put(d->out, row);
+	return listing_row(d->out, row);
 }
 
 /* Cells of one key, by the start of their windows. */
@@ -247,9 +243,9 @@ diff(struct diff *d, const char *dir, const char *at, const char *other, const c
 
 	if ((rc = view_open(&d->a.view, d->conf, dir, at, 2)) != 0 ||
 	    (rc = view_open(&d->b.view, d->conf, other, until, 2)) != 0 ||
-	    (rc = rows_new(&d->out, d->conf->format, STDOUT_FILENO, columns, COLUMNS)) != 0)
+	    (rc = listing_new(&d->out, d->conf->format, STDOUT_FILENO, columns, COLUMNS)) != 0)
 		return rc;
-	if ((rc = diff_stages(d)) == 0 && (rc = rows_end(d->out)) == 0)
+	if ((rc = diff_stages(d)) == 0 && (rc = listing_end(d->out)) == 0)
 		say("epoch %" PRIu64 " against %" PRIu64 ": %" PRIu64 " added, %" PRIu64
 		    " removed, %" PRIu64 " changed",
 		    d->a.view.ckpt.f.epoch, d->b.view.ckpt.f.epoch, d->n[ADDED], d->n[REMOVED],
@@ -285,7 +281,7 @@ verb_diff(const struct conf *c, const char *dir, char **word)
 		rc = diff(&d, dir, word[0], dir, NULL);
 	else if ((rc = place_find(c, word[0], &other)) == 0)
 		rc = diff(&d, dir, NULL, (const char *)other.p, NULL);
-	rows_free(d.out);
+	listing_free(d.out);
 	side_fini(&d.a);
 	side_fini(&d.b);
 	buf_fini(&other);

@@ -4,7 +4,7 @@
 
 #include "checkpoint.h"
 #include "fio/fio.h"
-#include "rows.h"
+#include "show/listing.h"
 #include "place.h"
 #include "store/store.h"
 
@@ -17,31 +17,31 @@ static const struct column columns[] = {
 #define COLUMNS (sizeof(columns) / sizeof(columns[0]))
 
 static int
-ls_row(struct rows *o, const struct checkpoint *c, const char *path)
+ls_row(struct listing *o, const struct checkpoint *c, const char *path)
 {
-	char age[ROWS_TEXT], size[ROWS_TEXT];
+	char age[LISTING_TEXT], size[LISTING_TEXT];
 	int64_t ms = fio_wall_ms() - c->f.time;
 	uint64_t bytes = checkpoint_size(&c->f);
 	const struct val row[COLUMNS] = {
-		rows_count(c->f.place),
-		rows_count(c->f.epoch),
-		rows_str(checkpoint_kind(&c->f)),
+		listing_count(c->f.place),
+		listing_count(c->f.epoch),
+		listing_maybe(checkpoint_kind(&c->f)),
 		val_time(c->f.time),
-		rows_age(ms > 0 ? ms : 0, age),
+		listing_age(ms > 0 ? ms : 0, age),
 		val_i64(ms > 0 ? ms : 0),
-		rows_size(bytes, size),
-		rows_count(bytes),
+		listing_size(bytes, size),
+		listing_count(bytes),
 		val_i64(c->f.nstages),
-		rows_count(c->f.attempt),
-		rows_str(path),
+		listing_count(c->f.attempt),
+		listing_maybe(path),
 	};
 
-	return rows_put(o, row);
+	return listing_row(o, row);
 }
 
 /* A manifest that was read with rc. */
 static int
-ls_one(struct rows *o, struct checkpoint *c, const char *path, int rc)
+ls_one(struct listing *o, struct checkpoint *c, const char *path, int rc)
 {
 	struct val row[COLUMNS];
 
@@ -53,9 +53,9 @@ ls_one(struct rows *o, struct checkpoint *c, const char *path, int rc)
 		say("%s", ferr_text());
 		for (unsigned i = 0; i < COLUMNS; i++)
 			row[i] = (struct val){ .t = VAL_ABSENT };
-		row[2] = rows_str("damaged");
-		row[COLUMNS - 1] = rows_str(path);
-		if ((rc = rows_put(o, row)) == 0)
+		row[2] = listing_maybe("damaged");
+		row[COLUMNS - 1] = listing_maybe(path);
+		if ((rc = listing_row(o, row)) == 0)
 			rc = 1;
 	}
 	checkpoint_close(c);
@@ -63,7 +63,7 @@ ls_one(struct rows *o, struct checkpoint *c, const char *path, int rc)
 }
 
 struct savepoints {
-	struct rows *out;
+	struct listing *out;
 	const char *dir;
 	bool damaged;
 };
@@ -88,7 +88,7 @@ ls_savepoint(void *cookie, const char *name)
 }
 
 static int
-ls_chain(struct rows *o, const char *dir, bool *damaged)
+ls_chain(struct listing *o, const char *dir, bool *damaged)
 {
 	struct checkpoint c;
 	struct buf path = BUF_INIT;
@@ -120,7 +120,7 @@ verb_ls(const struct conf *c, const char *dir, char **word)
 	int rc;
 
 	(void)word;
-	if ((rc = rows_new(&s.out, c->format, STDOUT_FILENO, columns, COLUMNS)) != 0)
+	if ((rc = listing_new(&s.out, c->format, STDOUT_FILENO, columns, COLUMNS)) != 0)
 		return rc;
 	if (place_is_savepoint(dir)) {
 		rc = checkpoint_open(&one, dir, NULL);
@@ -131,8 +131,8 @@ verb_ls(const struct conf *c, const char *dir, char **word)
 		rc = rc == FERR_USAGE ? 0 : rc; /* it has none */
 	}
 	if (rc >= 0)
-		rc = rows_end(s.out);
-	rows_free(s.out);
+		rc = listing_end(s.out);
+	listing_free(s.out);
 	if (rc == 0 && s.damaged) {
 		ferr_clear();
 		rc = FERR_CORRUPT; /* said above */

@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "fio/fio.h"
+#include "show/where.h"
 
 #define NAMES_MAX 256
 
@@ -30,23 +31,6 @@ bool
 place_is_store(const char *dir)
 {
 	return holds(dir, "chain");
-}
-
-/* The directory that holds all jobs: as fcoord finds it. */
-static int
-root_of(const struct conf *c, struct buf *out)
-{
-	const char *home;
-
-	if (c->state != NULL)
-		return buf_puts(out, c->state);
-	if ((home = fio_env("FSTATE")) != NULL && home[0] != '\0')
-		return buf_puts(out, home);
-	if ((home = fio_env("XDG_STATE_HOME")) != NULL && home[0] != '\0')
-		return buf_printf(out, "%s/fjord", home);
-	if ((home = fio_env("HOME")) != NULL && home[0] != '\0')
-		return buf_printf(out, "%s/.local/state/fjord", home);
-	return ferr(FERR_USAGE, "where do jobs lie?  name a directory, or give --state DIR");
 }
 
 /* ---- the stores in a directory ---- */
@@ -167,7 +151,7 @@ place_find(const struct conf *c, const char *word, struct buf *out)
 	out->n = 0;
 	if (word != NULL && (place_is_savepoint(word) || place_is_store(word))) {
 		rc = buf_puts(out, word);
-	} else if ((rc = root_of(c, &root)) == 0) {
+	} else if ((rc = where_root(&(struct where){ c->state }, &root)) == 0) {
 		const char *dir = buf_cstr(&root);
 
 		if (dir == NULL)

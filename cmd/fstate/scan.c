@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "fio/fio.h"
-#include "rows.h"
+#include "show/listing.h"
 #include "place.h"
 #include "view.h"
 
@@ -19,7 +19,7 @@ static const struct column columns[] = {
 struct scan {
 	const struct conf *conf;
 	const char *stage;
-	struct rows *out;
+	struct listing *out;
 	uint64_t n;
 };
 
@@ -28,15 +28,21 @@ put_cell(void *cookie, const struct cell *c)
 {
 	struct scan *s = cookie;
 	const struct val row[COLUMNS] = {
-		rows_str(s->stage), rows_str(c->map), c->key,  rows_time(c->start),
-		rows_time(c->end),  c->fired,	      c->time, c->seen,
+		listing_maybe(s->stage),
+		listing_maybe(c->map),
+		c->key,
+		listing_time(c->start),
+		listing_time(c->end),
+		c->fired,
+		c->time,
+		c->seen,
 		c->value,
 	};
 
 	if (!view_in_window(s->conf, c))
 		return 0;
 	s->n++;
-	return rows_put(s->out, row);
+	return listing_row(s->out, row);
 }
 
 static int
@@ -57,13 +63,13 @@ scan_stage(struct scan *s, struct stage_view *v)
 static int
 scan_view(struct scan *s, struct view *v, enum fmt_kind kind, int fd)
 {
-	int rc = rows_new(&s->out, kind, fd, columns, COLUMNS);
+	int rc = listing_new(&s->out, kind, fd, columns, COLUMNS);
 
 	for (unsigned i = 0; i < v->nstages && rc == 0; i++)
 		rc = scan_stage(s, &v->stage[i]);
 	if (rc == 0)
-		rc = rows_end(s->out);
-	rows_free(s->out);
+		rc = listing_end(s->out);
+	listing_free(s->out);
 	return rc;
 }
 

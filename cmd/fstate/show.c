@@ -6,7 +6,7 @@
 #include "base/time.h"
 #include "checkpoint.h"
 #include "fio/fio.h"
-#include "rows.h"
+#include "show/listing.h"
 #include "view.h"
 
 static bool
@@ -19,7 +19,7 @@ is_watermark(const char *number)
 static struct val
 number_val(const struct snap_number *n)
 {
-	return is_watermark(n->name) ? rows_watermark(n->v) : val_i64(n->v);
+	return is_watermark(n->name) ? listing_watermark(n->v) : val_i64(n->v);
 }
 
 static int
@@ -38,10 +38,10 @@ static int
 put_head(const struct checkpoint *c, struct buf *b)
 {
 	const struct ckpt_file *f = &c->f;
-	char at[TIME_PRINT_MAX], size[ROWS_TEXT];
+	char at[TIME_PRINT_MAX], size[LISTING_TEXT];
 	int rc;
 
-	rows_size(checkpoint_size(f), size);
+	listing_size(checkpoint_size(f), size);
 	if ((rc = buf_printf(b,
 			     "%s: epoch %" PRIu64 ", place %" PRIu64 ", %s\npath       %s/%s\n"
 			     "time       %.*s\nattempt    %" PRIu64 "\nsize       %s\njob id     ",
@@ -63,21 +63,21 @@ put_text(const struct buf *b)
 /* A table behind an empty line, filled by fn for each stage that is wanted. */
 static int
 put_table(const struct ckpt_file *f, const struct ckpt_stage *one, const struct column *cols,
-	  unsigned n, int (*fn)(struct rows *o, const struct ckpt_stage *st))
+	  unsigned n, int (*fn)(struct listing *o, const struct ckpt_stage *st))
 {
 	struct buf gap = BUF_INIT;
-	struct rows *o = NULL;
+	struct listing *o = NULL;
 	int rc;
 
 	if ((rc = buf_putc(&gap, '\n')) == 0 && (rc = put_text(&gap)) == 0)
-		rc = rows_new(&o, FMT_TABLE, STDOUT_FILENO, cols, n);
+		rc = listing_new(&o, FMT_TABLE, STDOUT_FILENO, cols, n);
 	for (unsigned i = 0; i < f->nstages && rc == 0; i++) {
 		if (one == NULL || one == &f->stage[i])
 			rc = fn(o, &f->stage[i]);
 	}
 	if (rc == 0)
-		rc = rows_end(o);
-	rows_free(o);
+		rc = listing_end(o);
+	listing_free(o);
 	buf_fini(&gap);
 	return rc;
 }
@@ -88,12 +88,13 @@ static const struct column stage_columns[] = {
 };
 
 static int
-stage_row(struct rows *o, const struct ckpt_stage *st)
+stage_row(struct listing *o, const struct ckpt_stage *st)
 {
-	const struct val row[] = { rows_str(st->name), rows_str(st->tool), val_i64(st->parallel),
-				   val_i64(st->groups), rows_str(st->signature) };
+	const struct val row[] = { listing_maybe(st->name), listing_maybe(st->tool),
+				   val_i64(st->parallel), val_i64(st->groups),
+				   listing_maybe(st->signature) };
 
-	return rows_put(o, row);
+	return listing_row(o, row);
 }
 
 static const struct column file_columns[] = {
@@ -102,25 +103,25 @@ static const struct column file_columns[] = {
 };
 
 static int
-file_row(struct rows *o, const struct ckpt_stage *st, uint32_t sub, const struct snap_files *files,
-	 const char *holds)
+file_row(struct listing *o, const struct ckpt_stage *st, uint32_t sub,
+	 const struct snap_files *files, const char *holds)
 {
 	int rc = 0;
 
 	for (unsigned i = 0; i < files->n && rc == 0; i++) {
 		const struct snap_file *f = &files->v[i];
-		const struct val row[] = { rows_str(st->name),	 val_i64(sub),
-					   rows_str(holds),	 rows_str(f->name),
-					   rows_count(f->start), rows_count(f->end),
-					   rows_count(f->epoch) };
+		const struct val row[] = { listing_maybe(st->name), val_i64(sub),
+					   listing_maybe(holds),    listing_maybe(f->name),
+					   listing_count(f->start), listing_count(f->end),
+					   listing_count(f->epoch) };
 
-		rc = rows_put(o, row);
+		rc = listing_row(o, row);
 	}
 	return rc;
 }
 
 static int
-file_rows(struct rows *o, const struct ckpt_stage *st)
+file_rows(struct listing *o, const struct ckpt_stage *st)
 {
 	int rc = 0;
 
@@ -139,21 +140,21 @@ static const struct column number_columns[] = {
 };
 
 static int
-number_rows(struct rows *o, const struct ckpt_stage *st)
+number_rows(struct listing *o, const struct ckpt_stage *st)
 {
 	int rc = 0;
 
 	for (uint32_t i = 0; i < st->parallel && rc == 0; i++) {
 		const struct snap *s = &st->sub[i];
-		struct val row[] = { rows_str(st->name), val_i64(i), rows_str("published"),
-				     rows_count(s->published) };
+		struct val row[] = { listing_maybe(st->name), val_i64(i),
+				     listing_maybe("published"), listing_count(s->published) };
 
 		if (s->published > 0)
-			rc = rows_put(o, row);
+			rc = listing_row(o, row);
 		for (unsigned k = 0; k < s->nnumber && rc == 0; k++) {
-			row[2] = rows_str(s->number[k].name);
+			row[2] = listing_maybe(s->number[k].name);
 			row[3] = number_val(&s->number[k]);
-			rc = rows_put(o, row);
+			rc = listing_row(o, row);
 		}
 	}
 	return rc;
@@ -190,10 +191,10 @@ json_files(struct buf *b, const char *name, const struct snap_files *files)
 		const struct snap_file *f = &files->v[i];
 
 		if ((rc = buf_puts(b, i > 0 ? ",{" : "{")) == 0 &&
-		    (rc = rows_member(b, "file", rows_str(f->name))) == 0 &&
-		    (rc = rows_member(b, "start", rows_count(f->start))) == 0 &&
-		    (rc = rows_member(b, "end", rows_count(f->end))) == 0 &&
-		    (rc = rows_member(b, "epoch", rows_count(f->epoch))) == 0)
+		    (rc = listing_member(b, "file", listing_maybe(f->name))) == 0 &&
+		    (rc = listing_member(b, "start", listing_count(f->start))) == 0 &&
+		    (rc = listing_member(b, "end", listing_count(f->end))) == 0 &&
+		    (rc = listing_member(b, "epoch", listing_count(f->epoch))) == 0)
 			rc = buf_putc(b, '}');
 	}
 	return rc == 0 ? buf_putc(b, ']') : rc;
@@ -205,14 +206,14 @@ json_subtask(struct buf *b, const struct snap *s, uint32_t i)
 	int rc;
 
 	if ((rc = buf_puts(b, i > 0 ? ",{" : "{")) != 0 ||
-	    (rc = rows_member(b, "subtask", val_i64(i))) != 0 ||
-	    (rc = rows_member(b, "published", rows_count(s->published))) != 0 ||
+	    (rc = listing_member(b, "subtask", val_i64(i))) != 0 ||
+	    (rc = listing_member(b, "published", listing_count(s->published))) != 0 ||
 	    (rc = json_files(b, "state", &s->state)) != 0 ||
 	    (rc = json_files(b, "pending", &s->pending)) != 0 ||
 	    (rc = buf_puts(b, ",\"numbers\":{")) != 0)
 		return rc;
 	for (unsigned k = 0; k < s->nnumber && rc == 0; k++)
-		rc = rows_member(b, s->number[k].name, number_val(&s->number[k]));
+		rc = listing_member(b, s->number[k].name, number_val(&s->number[k]));
 	return rc == 0 ? buf_puts(b, "}}") : rc;
 }
 
@@ -227,12 +228,12 @@ json_stages(struct buf *b, const struct ckpt_file *f, const struct ckpt_stage *o
 		if (one != NULL && one != st)
 			continue;
 		if ((rc = buf_puts(b, b->n > 1 ? ",{" : "{")) != 0 ||
-		    (rc = rows_member(b, "name", rows_str(st->name))) != 0 ||
-		    (rc = rows_member(b, "tool", rows_str(st->tool))) != 0 ||
-		    (rc = rows_member(b, "parallelism", val_i64(st->parallel))) != 0 ||
-		    (rc = rows_member(b, "groups", val_i64(st->groups))) != 0 ||
+		    (rc = listing_member(b, "name", listing_maybe(st->name))) != 0 ||
+		    (rc = listing_member(b, "tool", listing_maybe(st->tool))) != 0 ||
+		    (rc = listing_member(b, "parallelism", val_i64(st->parallel))) != 0 ||
+		    (rc = listing_member(b, "groups", val_i64(st->groups))) != 0 ||
 		    (st->signature != NULL &&
-		     (rc = rows_member(b, "signature", rows_str(st->signature))) != 0) ||
+		     (rc = listing_member(b, "signature", listing_maybe(st->signature))) != 0) ||
 		    (rc = buf_puts(b, ",\"subtasks\":[")) != 0)
 			break;
 		for (uint32_t k = 0; k < st->parallel && rc == 0; k++)
@@ -254,32 +255,32 @@ show_data(const struct checkpoint *c, const struct ckpt_stage *one, enum fmt_kin
 {
 	const struct ckpt_file *f = &c->f;
 	struct buf stages = BUF_INIT, id = BUF_INIT, barrier = BUF_INIT, path = BUF_INIT;
-	struct rows *o = NULL;
+	struct listing *o = NULL;
 	int rc;
 
 	if ((rc = json_stages(&stages, f, one)) == 0 &&
 	    (rc = put_hex(&id, f->job_id, sizeof(f->job_id))) == 0 &&
 	    (rc = put_hex(&barrier, f->barrier, sizeof(f->barrier))) == 0 &&
 	    (rc = buf_printf(&path, "%s/%s", c->dir, c->name)) == 0 &&
-	    (rc = rows_new(&o, kind, STDOUT_FILENO, show_columns, N(show_columns))) == 0) {
+	    (rc = listing_new(&o, kind, STDOUT_FILENO, show_columns, N(show_columns))) == 0) {
 		const struct val row[] = {
-			rows_str(f->job),
+			listing_maybe(f->job),
 			val_text(VAL_STR, (const char *)id.p, id.n),
-			rows_count(f->place),
-			rows_count(f->epoch),
-			rows_str(checkpoint_kind(f)),
+			listing_count(f->place),
+			listing_count(f->epoch),
+			listing_maybe(checkpoint_kind(f)),
 			val_time(f->time),
-			rows_count(f->attempt),
+			listing_count(f->attempt),
 			val_text(VAL_STR, (const char *)barrier.p, barrier.n),
-			rows_count(checkpoint_size(f)),
+			listing_count(checkpoint_size(f)),
 			val_text(VAL_STR, (const char *)path.p, path.n),
 			val_text(VAL_JSON, (const char *)stages.p, stages.n),
 		};
-		rc = rows_put(o, row);
+		rc = listing_row(o, row);
 	}
 	if (rc == 0)
-		rc = rows_end(o);
-	rows_free(o);
+		rc = listing_end(o);
+	listing_free(o);
 	buf_fini(&stages);
 	buf_fini(&id);
 	buf_fini(&barrier);

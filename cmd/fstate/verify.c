@@ -11,7 +11,7 @@
 
 #include "base/hash.h"
 #include "checkpoint.h"
-#include "rows.h"
+#include "show/listing.h"
 #include "place.h"
 #include "state/state.h"
 #include "store/log.h"
@@ -26,7 +26,7 @@ static const struct column columns[] = {
 
 struct verify {
 	const char *dir;
-	struct rows *out;
+	struct listing *out;
 	uint64_t checkpoints, stretches, bytes, faults;
 	/* the stretch at hand */
 	const struct checkpoint *c;
@@ -39,17 +39,17 @@ put_fault(struct verify *v, const char *file, struct val offset, const char *wha
 {
 	const struct val absent = { .t = VAL_ABSENT };
 	const struct val row[COLUMNS] = {
-		v->c != NULL ? rows_count(v->c->f.epoch) : absent,
-		v->c != NULL ? rows_count(v->c->f.place) : absent,
-		v->st != NULL ? rows_str(v->st->name) : absent,
+		v->c != NULL ? listing_count(v->c->f.epoch) : absent,
+		v->c != NULL ? listing_count(v->c->f.place) : absent,
+		v->st != NULL ? listing_maybe(v->st->name) : absent,
 		v->st != NULL ? val_i64(v->sub) : absent,
-		rows_str(file),
+		listing_maybe(file),
 		offset,
-		rows_str(what),
+		listing_maybe(what),
 	};
 
 	v->faults++;
-	return rows_put(v->out, row);
+	return listing_row(v->out, row);
 }
 
 /* ---- manifests ---- */
@@ -82,28 +82,28 @@ manifest_offset(const uint8_t *p, size_t n)
 	uint32_t sum;
 
 	if (n < TAIL)
-		return rows_count(n);
+		return listing_count(n);
 	for (size_t i = 0; i < SUM_AT; i++) {
 		if (p[n - TAIL + i] != (uint8_t)head[i])
-			return rows_count(n - TAIL + i);
+			return listing_count(n - TAIL + i);
 	}
 	for (size_t i = 0; i < 3; i++) {
 		if (p[n - 3 + i] != (uint8_t)end[i])
-			return rows_count(n - 3 + i);
+			return listing_count(n - 3 + i);
 	}
 	memcpy(digits, p + n - TAIL + SUM_AT, 8);
 	sum = crc32c(0, p, n - TAIL);
 	for (size_t i = 0; i < 8; i++) {
 		if (strchr("0123456789abcdef", digits[i]) == NULL)
-			return rows_count(n - TAIL + SUM_AT + i);
+			return listing_count(n - TAIL + SUM_AT + i);
 	}
 	sum ^= (uint32_t)strtoul(digits, NULL, 16);
 	if ((at = flipped(n - TAIL, sum)) < n - TAIL)
-		return rows_count(at);
+		return listing_count(at);
 	/* Else it may be one of the digits. */
 	for (size_t i = 0; i < 8; i++) {
 		if ((sum & ~(0xf0000000u >> 4 * i)) == 0)
-			return rows_count(n - TAIL + SUM_AT + i);
+			return listing_count(n - TAIL + SUM_AT + i);
 	}
 	return VAL_NULLV;
 }
@@ -159,7 +159,7 @@ said_offset(const char *text)
 {
 	const char *at = strstr(text, " at byte ");
 
-	return at != NULL ? rows_count(strtoull(at + 9, NULL, 10)) : VAL_NULLV;
+	return at != NULL ? listing_count(strtoull(at + 9, NULL, 10)) : VAL_NULLV;
 }
 
 static int
@@ -249,12 +249,12 @@ int
 verb_verify(const struct conf *conf, const char *dir, char **word)
 {
 	struct verify v = { .dir = dir };
-	char size[ROWS_TEXT];
+	char size[LISTING_TEXT];
 	struct checkpoint c;
 	int rc;
 
 	(void)word;
-	if ((rc = rows_new(&v.out, conf->format, STDOUT_FILENO, columns, COLUMNS)) != 0)
+	if ((rc = listing_new(&v.out, conf->format, STDOUT_FILENO, columns, COLUMNS)) != 0)
 		return rc;
 	if (conf->at != NULL || place_is_savepoint(dir)) {
 		rc = checkpoint_open(&c, dir, conf->at);
@@ -263,11 +263,11 @@ verb_verify(const struct conf *conf, const char *dir, char **word)
 		rc = check_chain(&v);
 	}
 	if (rc == 0)
-		rc = rows_end(v.out);
-	rows_free(v.out);
+		rc = listing_end(v.out);
+	listing_free(v.out);
 	if (rc != 0)
 		return rc;
-	rows_size(v.bytes, size);
+	listing_size(v.bytes, size);
 	say("%" PRIu64 " checkpoint%s, %" PRIu64 " stretches of logs, %s read: %" PRIu64 " fault%s",
 	    v.checkpoints, v.checkpoints == 1 ? "" : "s", v.stretches, size, v.faults,
 	    v.faults == 1 ? "" : "s");

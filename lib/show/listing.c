@@ -1,5 +1,5 @@
-/* rows: see rows.h. */
-#include "rows.h"
+/* listing: see listing.h. */
+#include "show/listing.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -13,7 +13,7 @@
 #define PIPE_WIDTH 1000 /* columns of a table that goes to no terminal: nothing is cut */
 #define GATHER (64u << 10)
 
-struct rows {
+struct listing {
 	const struct column *cols;
 	unsigned n;
 	enum fmt_kind kind;
@@ -23,17 +23,32 @@ struct rows {
 	struct buf row, text;
 };
 
+static int
+set_out(void *conf, const char *arg)
+{
+	*(enum fmt_kind *)conf =
+	    strcmp(arg, "table") == 0 ? FMT_TABLE : (enum fmt_kind)fmt_by_name(arg);
+	return 0;
+}
+
+const struct opt listing_options[] = {
+	{ "out", 'o', "table|json|csv|tsv", "for people (default), or one line each for programs",
+	  set_out, false },
+	OPT_END,
+};
+
+/* Is column i shown in this kind of listing? */
 static bool
-shown(const struct rows *o, unsigned i)
+shown(const struct listing *o, unsigned i)
 {
 	return o->cols[i].who == FOR_ALL ||
 	       (o->cols[i].who == FOR_PEOPLE) == (o->kind == FMT_TABLE);
 }
 
 int
-rows_new(struct rows **out, enum fmt_kind kind, int fd, const struct column *cols, unsigned n)
+listing_new(struct listing **out, enum fmt_kind kind, int fd, const struct column *cols, unsigned n)
 {
-	struct rows *o = calloc(1, sizeof(*o));
+	struct listing *o = calloc(1, sizeof(*o));
 	bool tty = fio_isatty(fd);
 	const struct fmt_write_conf conf = { .kind = kind,
 					     .header = true,
@@ -54,7 +69,7 @@ rows_new(struct rows **out, enum fmt_kind kind, int fd, const struct column *col
 			rc = schema_add(&o->schema, cols[i].name, strlen(cols[i].name));
 	}
 	if (rc < 0) {
-		rows_free(o);
+		listing_free(o);
 		return rc;
 	}
 	*out = o;
@@ -62,7 +77,7 @@ rows_new(struct rows **out, enum fmt_kind kind, int fd, const struct column *col
 }
 
 void
-rows_free(struct rows *o)
+listing_free(struct listing *o)
 {
 	if (o == NULL)
 		return;
@@ -74,7 +89,7 @@ rows_free(struct rows *o)
 }
 
 static int
-flush(struct rows *o)
+flush(struct listing *o)
 {
 	int rc = 0;
 
@@ -85,7 +100,7 @@ flush(struct rows *o)
 }
 
 int
-rows_put(struct rows *o, const struct val *v)
+listing_row(struct listing *o, const struct val *v)
 {
 	struct rowb w;
 	unsigned at = 0;
@@ -106,7 +121,7 @@ rows_put(struct rows *o, const struct val *v)
 }
 
 int
-rows_end(struct rows *o)
+listing_end(struct listing *o)
 {
 	int rc = fmt_write_end(o->writer, &o->schema, &o->text);
 
@@ -114,7 +129,7 @@ rows_end(struct rows *o)
 }
 
 int
-rows_member(struct buf *b, const char *name, struct val v)
+listing_member(struct buf *b, const char *name, struct val v)
 {
 	int rc = buf_printf(b, "%s\"%s\":", b->p[b->n - 1] == '{' ? "" : ",", name);
 
@@ -123,15 +138,15 @@ rows_member(struct buf *b, const char *name, struct val v)
 
 /* As exact as people want it: 350ms, 12s, 5m3s, 7h12m, 3d4h. */
 struct val
-rows_age(int64_t ms, char text[ROWS_TEXT])
+listing_age(int64_t ms, char text[LISTING_TEXT])
 {
 	int64_t unit = ms < 1000 ? 1 : ms < 3600000 ? 1000 : ms < 86400000 ? 60000 : 3600000;
 
-	return rows_str(unit_print_duration(ms - ms % unit, text));
+	return listing_text(ms < 0 ? "-" : unit_print_duration(ms - ms % unit, text));
 }
 
 struct val
-rows_size(uint64_t bytes, char text[ROWS_TEXT])
+listing_size(uint64_t bytes, char text[LISTING_TEXT])
 {
 	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB" };
 	double v = (double)bytes;
@@ -139,30 +154,36 @@ rows_size(uint64_t bytes, char text[ROWS_TEXT])
 
 	for (; v >= 1024 && i < 4; i++)
 		v /= 1024;
-	snprintf(text, ROWS_TEXT, "%.*f%s", i > 0 && v < 100 ? 1 : 0, v, units[i]);
-	return rows_str(text);
+	snprintf(text, LISTING_TEXT, "%.*f%s", i > 0 && v < 100 ? 1 : 0, v, units[i]);
+	return listing_text(text);
 }
 
 struct val
-rows_str(const char *s)
+listing_text(const char *s)
+{
+	return s != NULL ? val_text(VAL_STR, s, strlen(s)) : VAL_NULLV;
+}
+
+struct val
+listing_maybe(const char *s)
 {
 	return s != NULL ? val_text(VAL_STR, s, strlen(s)) : (struct val){ .t = VAL_ABSENT };
 }
 
 struct val
-rows_count(uint64_t n)
+listing_count(int64_t n)
 {
-	return n > INT64_MAX ? VAL_NULLV : val_i64((int64_t)n);
+	return n < 0 ? VAL_NULLV : val_i64(n);
 }
 
 struct val
-rows_watermark(int64_t ms)
+listing_watermark(int64_t ms)
 {
-	return ms == WM_MIN ? VAL_NULLV : ms == WM_MAX ? rows_str("max") : val_time(ms);
+	return ms == WM_MIN ? VAL_NULLV : ms == WM_MAX ? listing_text("max") : val_time(ms);
 }
 
 struct val
-rows_time(int64_t ms)
+listing_time(int64_t ms)
 {
 	return ms == ROW_NOTIME ? (struct val){ .t = VAL_ABSENT } : val_time(ms);
 }

@@ -1,8 +1,9 @@
-/* where: where jobs lie, and which are there. */
+/* where: see where.h. */
+#include "show/where.h"
+
 #include <string.h>
 
 #include "base/text.h"
-#include "fcoord.h"
 #include "fio/fio.h"
 #include "fio/proc.h"
 

@@ -105,6 +105,8 @@ struct host {
 	const struct op_conf *op;
 	const struct hello *all;
 	int lock, hall;
+	pid_t child;
+	int gone; /* pidfd of it */
 	struct known known;
 };
 
@@ -124,7 +126,7 @@ coordinate(struct host *h, int *signal)
 
 	if (h->conf->every != 0)
 		c.ckpt.every = h->conf->every;
-	rc = hall_gather(h->hall, h->all, &c.job, &guest);
+	rc = hall_gather(h->hall, h->gone, h->all, &c.job, &guest);
 	hall_close(h->hall, c.dir);
 	if (rc != 0)
 		return rc;
@@ -146,19 +148,21 @@ coordinate(struct host *h, int *signal)
 
 /* In the process that the shell knows. */
 static _Noreturn void
-serve(struct host *h, pid_t child)
+serve(struct host *h)
 {
-	struct pollfd gone = { .events = POLLIN };
-	int signal = 0, status, rc = coordinate(h, &signal);
+	struct pollfd gone = { .fd = fio_pidfd(h->child), .events = POLLIN };
+	int signal = 0, status, rc;
 
+	h->gone = gone.fd;
+	rc = gone.fd != -1 ? coordinate(h, &signal)
+			   : ferr_sys(FERR_IO, "cannot watch what writes the output");
 	known_fini(&h->known);
 	if (rc < 0 && ferr_text()[0] != '\0')
 		fprintf(stderr, "fsink: %s\n", ferr_text());
 	/* It has lost us, or all is done; what it wants to say is said first. */
-	gone.fd = fio_pidfd(child);
 	if (gone.fd == -1 || fio_poll(&gone, 1, CHILD_MS) != 1)
-		fio_kill(child, SIGKILL);
-	fio_reap(child, &status, true);
+		fio_kill(h->child, SIGKILL);
+	fio_reap(h->child, &status, true);
 	exit(signal != 0 ? 128 + signal : ferr_status(rc));
 }
 
@@ -182,17 +186,16 @@ host_pipeline(void *cookie, const struct op_conf *conf, const struct hello *all,
 {
 	struct host h = { .conf = cookie, .op = conf, .all = all, .lock = -1, .hall = -1 };
 	int rc = take_place(&h);
-	pid_t child;
 
-	if (rc == 0 && (child = fio_fork()) == -1)
+	if (rc == 0 && (h.child = fio_fork()) == -1)
 		rc = ferr_sys(FERR_IO, "cannot start the coordinator");
-	if (rc == 0 && child != 0) {
+	if (rc == 0 && h.child != 0) {
 		/* The pipes are the child's alone, or nobody would learn of its end. */
 		for (unsigned i = 0; i < n; i++)
 			fio_close(inputs[i]);
 		fio_close(STDOUT_FILENO);
 		fio_std_closed();
-		serve(&h, child);
+		serve(&h);
 	}
 	/* The lock goes with the coordinator. */
 	if (h.lock >= 0)

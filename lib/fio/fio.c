@@ -3,7 +3,7 @@
 
 #include <dlfcn.h>
 #include <fcntl.h>
-#include <sched.h>
+#include <sys/resource.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -241,11 +241,9 @@ fio_drain(int fd)
 }
 
 void
-fio_thread_idle(void)
+fio_thread_nice(void)
 {
-	const struct sched_param none = { 0 };
-
-	(void)!sched_setscheduler(0, SCHED_IDLE, &none);
+	setpriority(PRIO_PROCESS, (id_t)gettid(), 15);
 }
 
 int64_t

@@ -35,7 +35,7 @@ ssize_t fio_pread(int fd, void *p, size_t n, off_t at);
 ssize_t fio_pwrite(int fd, const void *p, size_t n, off_t at);
 int fio_ftruncate(int fd, off_t n);
 int fio_flock(int fd, bool exclusive); /* never waits: EWOULDBLOCK when another holds it */
-int fio_seek(int fd, off_t at); /* of what has a place; else -1 */
+int fio_seek(int fd, off_t at);	       /* of what has a place; else -1 */
 int fio_fstat(int fd, struct stat *st);
 int fio_stat(const char *path, struct stat *st);
 int fio_fdatasync(int fd);
@@ -110,8 +110,9 @@ int fio_inotify(void);
 int fio_inotify_add(int fd, const char *path, uint32_t mask);
 void fio_drain(int fd); /* read away what is there (inotify, eventfd) */
 
-/* This thread works only while the processor has nothing else to do, if the system allows it. */
-void fio_thread_idle(void);
+/* This thread gives way to others, but still moves when they take all: it may hold what they want.
+ */
+void fio_thread_nice(void);
 
 /* Clock, random numbers, environment. */
 int64_t fio_wall_ms(void);

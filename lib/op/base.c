@@ -1,7 +1,7 @@
 /*
  * base: the local copy of a supervised subtask's state (state/base.h); see op_internal.h.
  *
- * Behind COMPLETE(n) a helper of its own, which works only while the processor is free, takes in
+ * Behind COMPLETE(n) a helper of its own, which gives way to everything else, takes in
  * what checkpoint n has and the copy lacks.  A restart loads the copy and only the rest of the
  * logs; what it has not read of them is checked later, by the same helper.  Nothing that happens to
  * the copy hurts the job.
@@ -65,7 +65,7 @@ merge(struct op_base *s, const struct snap_files *f)
 static int
 run_merge(struct work_job *w)
 {
-	fio_thread_idle();
+	fio_thread_nice();
 	return merge(base_of(w), &base_of(w)->todo);
 }
 
@@ -84,7 +84,7 @@ run_check(struct work_job *w)
 	struct op_base *s = base_of(w);
 	int rc = 0;
 
-	fio_thread_idle();
+	fio_thread_nice();
 	for (unsigned i = 0; i < s->todo.n && rc == 0; i++) {
 		const struct snap_file *f = &s->todo.v[i];
 

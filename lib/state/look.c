@@ -204,7 +204,6 @@ is_wanted(struct state_look *l, const struct state_rec *r)
 int
 state_look_load(struct state_look *l, const uint8_t *p, size_t n)
 {
-	enum { PUT = 1, DROP, DROP_NS, MAP, FORGET }; /* of state.h */
 	size_t from = 0, at = 0;
 	struct state_rec r;
 	int64_t len;
@@ -213,15 +212,16 @@ state_look_load(struct state_look *l, const uint8_t *p, size_t n)
 	for (; at < n; at += (size_t)len) {
 		if ((len = state_rec_decode(&r, p + at, n - at)) < 0)
 			return (int)len;
-		if (r.kind == MAP && (rc = name_map(l, &r)) != 0)
+		if (r.kind == REC_MAP && (rc = name_map(l, &r)) != 0)
 			return rc;
-		if (r.kind < MAP && l->number[r.map] == NULL)
+		if (r.kind < REC_MAP && l->number[r.map] == NULL)
 			return ferr(FERR_CORRUPT, "records of state map %u stand before its name",
 				    r.map);
-		if (r.kind == MAP || ((r.kind == PUT || r.kind == DROP) && is_wanted(l, &r)))
+		if (r.kind == REC_MAP ||
+		    ((r.kind == REC_PUT || r.kind == REC_DROP) && is_wanted(l, &r)))
 			continue;
 		if ((rc = state_load(l->state, p + from, at - from)) == 0 &&
-		    (r.kind == DROP_NS || r.kind == FORGET))
+		    (r.kind == REC_DROP_NS || r.kind == REC_FORGET))
 			rc = load_range(l, &r, p + at, (size_t)len);
 		if (rc != 0)
 			return rc;

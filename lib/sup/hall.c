@@ -24,7 +24,7 @@ struct visitor {
 };
 
 struct hall {
-	int listen;
+	int listen, child;
 	const struct hello *h;
 	struct ev ev;
 	struct visitor *all;
@@ -164,17 +164,20 @@ static int
 round_of(struct hall *a, int64_t until)
 {
 	struct visitor **at = &a->all, *v;
+	bool gone;
 	int rc;
 
 	ev_begin(&a->ev);
-	rc = ev_watch(&a->ev, a->listen, POLLIN);
+	if ((rc = ev_watch(&a->ev, a->listen, POLLIN)) == 0)
+		rc = ev_watch(&a->ev, a->child, POLLIN);
 	for (v = a->all; v != NULL && rc == 0; v = v->next)
 		rc = ev_watch(&a->ev, v->fd, POLLIN);
 	if (rc != 0 || (rc = ev_wait(&a->ev, until)) != 0 || (rc = welcome(a)) != 0)
 		return rc;
+	gone = fio_readable(a->child);
 	while ((v = *at) != NULL) {
-		if (v->joined && fio_readable(v->fd)) /* it says nothing more: it has ended */
-			return ferr(FERR_IO, "a stage ended before the pipeline had begun");
+		/* Who has joined says nothing more: it has ended. */
+		gone = gone || (v->joined && fio_readable(v->fd));
 		if (v->joined || (rc = listen_to(a, v)) == 1) {
 			at = &v->next;
 			continue;
@@ -184,6 +187,8 @@ round_of(struct hall *a, int64_t until)
 		*at = v->next;
 		leave(v);
 	}
+	if (gone)
+		return ferr(FERR_IO, "a stage ended before the pipeline had begun");
 	return a->ev.signals > 0	? ferr(FERR_IO, "%s", "")
 	       : fio_mono_ns() >= until ? FERR_CLOSED
 					: 0;
@@ -214,9 +219,9 @@ hall_refuse(const struct run_guest *guest, unsigned n, int status)
 }
 
 int
-hall_gather(int hall, const struct hello *h, struct job **job, struct run_guest **guest)
+hall_gather(int hall, int child, const struct hello *h, struct job **job, struct run_guest **guest)
 {
-	struct hall a = { .listen = hall, .h = h };
+	struct hall a = { .listen = hall, .child = child, .h = h };
 	int64_t until = fio_mono_ns() + GATHER_NS;
 	const char *missing = "";
 	struct visitor *v;

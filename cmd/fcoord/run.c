@@ -23,7 +23,7 @@ struct run_opts {
 	struct where where;
 	struct text_conf text;
 	struct ckpt_conf ckpt;
-	bool every, timeout, min_pause; /* said */
+	bool every, timeout, min_pause, unaligned; /* said */
 	int64_t keep;
 	const char *restart, *name, *from, *hosts;
 	bool detached, clone, fresh, accept_rewind, dry_run, quiet, verbose;
@@ -82,12 +82,39 @@ set_restart(void *c, const char *a)
 	return restart_parse(&r, a);
 }
 
+/* Nothing or true: from the beginning; false; after:DUR. */
+static int
+parse_unaligned(const char *a, struct ckpt_conf *c)
+{
+	c->unaligned = strcmp(a, "false") != 0;
+	c->after = 0;
+	if (!c->unaligned || a[0] == '\0' || strcmp(a, "true") == 0)
+		return 0;
+	if (strncmp(a, "after:", 6) != 0)
+		return ferr(FERR_USAGE, "it stands alone, or as --unaligned=after:5s");
+	return unit_duration(a + 6, strlen(a + 6), &c->after);
+}
+
 static int
 set_unaligned(void *c, const char *a)
 {
-	(void)c;
-	(void)a;
-	return ferr(FERR_NOTYET, "unaligned checkpoints are not yet there");
+	struct run_opts *o = c;
+
+	o->unaligned = true;
+	return parse_unaligned(a, &o->ckpt);
+}
+
+/* Its value may be missing, which option tables do not know. */
+static void
+allow_bare_unaligned(int argc, char **argv)
+{
+	static char bare[] = "--unaligned=";
+
+	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+		if (strcmp(argv[i], "--unaligned") == 0 &&
+		    (i + 1 == argc || strncmp(argv[i + 1], "after:", 6) != 0))
+			argv[i] = bare;
+	}
 }
 
 static int
@@ -302,7 +329,8 @@ settle(const struct job *j, struct run_opts *o, struct run_conf *c)
 	    (rc = unit_int(j->keep, "checkpoint.keep", 1, 10000, &o->keep)) != 0)
 		return rc;
 	c->keep = o->keep != 0 ? (unsigned)o->keep : 3;
-	if (j->unaligned != NULL && (rc = set_unaligned(o, "")) != 0)
+	if (j->unaligned != NULL && !o->unaligned &&
+	    (rc = parse_unaligned(j->unaligned, &c->ckpt)) != 0)
 		return rc;
 	if (j->hosts != NULL && (rc = set_hosts(o, "")) != 0)
 		return rc;
@@ -420,6 +448,23 @@ detach(struct run_conf *c, struct speaker *s, int *signal)
 	exit(ferr_status(rc));
 }
 
+/* Jobs lie beside each other, not in the state of something else. */
+static int
+check_root(const struct where *w)
+{
+	struct buf root = BUF_INIT, b = BUF_INIT;
+	int rc = where_root(w, &root);
+
+	if (rc == 0 && store_read((const char *)root.p, "job.json", SIZE_MAX, &b) != FERR_LOST)
+		rc = ferr(FERR_USAGE,
+			  "%s is the state of one job or pipeline, not a directory of jobs; give "
+			  "--state another one",
+			  (const char *)root.p);
+	buf_fini(&root);
+	buf_fini(&b);
+	return rc;
+}
+
 /* The store is made, and the job known: anew, as it was, or from a savepoint. */
 static int
 prepare(const struct run_opts *o, const char *dir, const char *name, const struct buf *text,
@@ -428,6 +473,8 @@ prepare(const struct run_opts *o, const char *dir, const char *name, const struc
 	bool there;
 	int rc;
 
+	if ((rc = check_root(&o->where)) != 0)
+		return rc;
 	if (o->from != NULL || o->fresh) {
 		if ((rc = adopt_check(dir, o->fresh, o->from, o->accept_rewind)) != 0)
 			return rc;
@@ -499,6 +546,7 @@ verb_run(int argc, char **argv)
 	int rc, signal = 0;
 	bool file = false;
 
+	allow_bare_unaligned(argc, argv);
 	if ((rc = opt_parse(&cmd, tables, 3, &argc, argv)) != 0)
 		return verb_end("run", rc);
 	if (argc != 2)

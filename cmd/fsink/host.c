@@ -1,7 +1,6 @@
 /* host: see host.h. */
 #include "host.h"
 
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -74,16 +73,13 @@ static int
 check_guarantees(const struct job *j)
 {
 	for (unsigned i = 0; i < j->nstages; i++) {
-		const struct job_stage *s = &j->stage[i];
-		bool asked = false;
+		const struct job_facts *f = &j->stage[i].facts;
 
-		for (unsigned k = 1; k < s->nwords; k++)
-			asked = asked || strstr(s->words[k], "at-least-once") != NULL;
-		if (s->facts.sink && s->facts.atleast != NULL && !asked)
+		if (f->sink && f->atleast != NULL && !f->asked)
 			return ferr(FERR_USAGE,
 				    "it is not exactly-once: %s; with FSTATE ask for it with "
 				    "--guarantee at-least-once, or write to FILE, DIR/ or >> FILE",
-				    s->facts.atleast);
+				    f->atleast);
 	}
 	return 0;
 }
@@ -126,7 +122,7 @@ coordinate(struct host *h, int *signal)
 
 	if (h->conf->every != 0)
 		c.ckpt.every = h->conf->every;
-	rc = hall_gather(h->hall, h->gone, h->all, &c.job, &guest);
+	rc = hall_gather(h->hall, h->gone, h->all, &c.job, &guest, signal);
 	hall_close(h->hall, c.dir);
 	if (rc != 0)
 		return rc;
@@ -166,16 +162,17 @@ serve(struct host *h)
 	exit(signal != 0 ? 128 + signal : ferr_status(rc));
 }
 
-/* Take the directory and open it for the stages. */
+/* Take the directory and open it for the stages.  What is known of it is read under the lock. */
 static int
 take_place(struct host *h)
 {
 	const char *dir = h->op->state;
 	int rc;
 
-	if ((rc = store_make(dir)) != 0 || (rc = take_known(dir, &h->known)) != 0)
+	if ((rc = store_make(dir)) != 0)
 		return rc;
-	if ((rc = h->lock = fio_high(store_lock(dir))) < 0)
+	if ((rc = h->lock = fio_high(store_lock(dir))) < 0 ||
+	    (rc = take_known(dir, &h->known)) != 0)
 		return rc;
 	return (rc = h->hall = hall_open(dir)) < 0 ? rc : 0;
 }
@@ -198,12 +195,12 @@ host_pipeline(void *cookie, const struct op_conf *conf, const struct hello *all,
 		serve(&h);
 	}
 	/* The lock goes with the coordinator. */
-	if (h.lock >= 0)
-		fio_close(h.lock);
 	if (rc != 0)
 		hall_close(h.hall, conf->state);
 	else
 		fio_close(h.hall);
+	if (h.lock >= 0)
+		fio_close(h.lock);
 	known_fini(&h.known);
 	return rc;
 }

@@ -89,6 +89,7 @@ file_describe(void *self, struct op_facts *facts)
 	facts->print = f->conf.path == NULL;
 	facts->lanes = !f->conf.atleast;
 	facts->target = f->conf.path;
+	facts->asked = f->conf.atleast;
 	if (f->conf.atleast)
 		facts->atleast = "--guarantee at-least-once";
 	else if (!f->regular)

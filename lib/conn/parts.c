@@ -459,6 +459,7 @@ parts_describe(void *self, struct op_facts *f)
 	const struct parts *p = self;
 
 	f->lanes = !p->conf.atleast;
+	f->asked = p->conf.atleast;
 	if (p->conf.atleast)
 		f->atleast = "--guarantee at-least-once";
 	f->target = p->conf.dir;

@@ -22,6 +22,16 @@ begin_rows(struct source *s, struct op *op)
 	s->at = s->out->n;
 }
 
+/* Records may have no field at all; their stream has a schema all the same. */
+static int
+tell_schema(struct source *s, struct op *op)
+{
+	if (s->told_schema && s->schema.n == op_out_schema(op)->n)
+		return 0;
+	s->told_schema = true;
+	return op_set_schema(op, &s->schema);
+}
+
 /* Tell op of the rows that have gathered. */
 static int
 flush_rows(struct source *s, struct op *op)
@@ -29,7 +39,7 @@ flush_rows(struct source *s, struct op *op)
 	unsigned n = s->rows;
 	int rc;
 
-	if (s->schema.n != op_out_schema(op)->n && (rc = op_set_schema(op, &s->schema)) != 0)
+	if ((rc = tell_schema(s, op)) != 0)
 		return rc;
 	s->rows = 0;
 	if (n > 0 && (rc = op_rows_done(op, s->at, n)) != 0)
@@ -631,7 +641,7 @@ finish(struct source *s, struct op *op)
 static int
 begin_idleness(struct source *s, struct op *op)
 {
-	bool told = s->wm.out_idle, any = s->n == 0 && (s->spec.follow || s->spec.hold);
+	bool told = s->wm.out_idle, any = s->n == 0 && s->spec.follow;
 
 	s->told_idle = true;
 	for (unsigned i = 0; i < s->wm.n; i++) {
@@ -736,7 +746,7 @@ source_on_end(void *self, struct op *op)
 	if (s->good > 0 && source_clock_unseen(s->clock) != NULL)
 		op_warn_unseen(op, &s->schema, source_clock_unseen(s->clock));
 	/* Also an empty stream names the columns that were asked for. */
-	return s->schema.n != op_out_schema(op)->n ? op_set_schema(op, &s->schema) : 0;
+	return tell_schema(s, op);
 }
 
 const struct op_class source_class = {

@@ -363,10 +363,11 @@ int
 source_again(struct source *s, struct split **list, unsigned n, struct news *news)
 {
 	struct search a = { .s = s };
+	unsigned known = s->n, added;
 	bool any = false;
 	int rc = 0;
 
-	for (unsigned i = 0; i < s->n; i++) {
+	for (unsigned i = 0; i < known; i++) {
 		struct split *sp = s->splits[i];
 
 		sp->change = split_changed(sp, s->spec.hold);
@@ -377,8 +378,12 @@ source_again(struct source *s, struct split **list, unsigned n, struct news *new
 		rc = find_files(&a);
 	if (rc == 0 && (s->finished || s->spec.follow))
 		rc = tell_changes(s, news);
-	else if (rc == 0 && (rc = add_rotated(&a)) == 0)
+	else if (rc == 0)
+		rc = add_rotated(&a);
+	added = s->n - known;
+	if (rc == 0 && s->again && !s->finished)
 		rc = settle_all(s);
+	s->pass = s->n - added;
 	for (size_t i = 0; i < a.n; i++) {
 		free(a.v[i]->path);
 		free(a.v[i]);

@@ -18,7 +18,7 @@ struct source_kept {
 	unsigned nfields, unseen; /* as of what is in there */
 	int64_t *good, *wm, *idle;
 	int64_t *ended; /* the last barrier was the final one */
-	int64_t *held;	/* the last final one was with --at-end hold, and this is no other yet */
+	int64_t *held;	/* kept open by --at-end hold, and not finished since */
 	struct buf key, value;
 };
 
@@ -50,9 +50,10 @@ struct source {
 	int64_t rate_since, rate_good; /* when --rate began to count, and how many there were */
 	int inotify;
 	int64_t listed_at;
-	unsigned pass;	/* splits from here on have been found in the present listing */
-	char *missing;	/* why something named is not there: an error unless it has been read */
-	bool told_idle; /* idleness was looked at before the first record */
+	unsigned pass; /* splits from here on have been found in the present listing */
+	char *missing; /* why something named is not there: an error unless it has been read */
+	bool told_schema;
+	bool told_idle;		    /* idleness was looked at before the first record */
 	const struct op_task *task; /* NULL: a bare shell; then nothing below counts */
 	bool finished;		    /* the job was, before this run: it reads no more */
 	bool again;		    /* a run of its own, not the rest of one: what is new? */
@@ -111,8 +112,8 @@ int source_tell_news(struct news *news, const char *name, const char *what);
 /*
  * A run of its own begins: the splits of the checkpoint are what we have, list is what was found
  * now.  Files are found again where they are, and splits that have more are read on; what was
- * rotated away since and stands in no list is added.  Of a job that had finished it is news.
- * FERR_LOST.
+ * rotated away since and stands in no list is added, behind s->pass.  Of a job that had finished
+ * all that is news.  FERR_LOST.
  */
 int source_again(struct source *s, struct split **list, unsigned n, struct news *news);
 /* Is a file that was found now one that we have, or a copy of one that is being made? */

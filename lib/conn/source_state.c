@@ -629,6 +629,7 @@ source_state_restore(struct source *s)
 		if (list[i]->kind == SPLIT_FILE)
 			rc = source_add_other(s, list[i]->name);
 	}
+	s->pass = s->n;
 	over = s->good == s->spec.limit;
 	ended = *s->kept.ended != 0;
 	s->finished = !s->spec.follow && ended && *s->kept.held == 0;
@@ -637,7 +638,6 @@ source_state_restore(struct source *s)
 		begin_run(s);
 	if (rc == 0 && !over && (s->again || ended))
 		rc = source_again(s, list, n, &news);
-	s->pass = s->n;
 	if (rc == 0 && !over)
 		rc = look_for_new(s, list, n, &news);
 	if (rc == 0 && news.n > 0)

@@ -134,6 +134,13 @@ place_now(const struct split *s, struct buf *out)
 	return rc;
 }
 
+/* Has an open split, at its end, left a last line that has none? */
+static bool
+left_now(const struct split *s)
+{
+	return s->done && s->in->at < s->in->b.n;
+}
+
 int
 split_park(struct split *s)
 {
@@ -142,7 +149,7 @@ split_park(struct split *s)
 	s->parked.n = 0;
 	if ((rc = place_now(s, &s->parked)) != 0)
 		return rc;
-	s->left = s->done && s->in->at < s->in->b.n;
+	s->left = left_now(s);
 	split_close(s);
 	return 0;
 }
@@ -150,12 +157,13 @@ split_park(struct split *s)
 int
 split_save(const struct split *s, struct buf *out)
 {
+	bool left = s->open ? left_now(s) : s->left;
 	struct buf place = BUF_INIT;
 	int rc;
 
 	if ((rc = pack_u32(out, VERSION)) != 0 ||
-	    (rc = pack_u32(out, (s->read ? READ : 0) | (s->done ? DONE : 0) |
-				    (s->left ? LEFT : 0))) != 0 ||
+	    (rc = pack_u32(out, (s->read ? READ : 0) | (s->done ? DONE : 0) | (left ? LEFT : 0))) !=
+		0 ||
 	    (rc = pack_u64(out, (uint64_t)s->max_ts)) != 0 ||
 	    (rc = pack_u64(out, (uint64_t)s->disorder)) != 0 ||
 	    (rc = pack_u64(out, (uint64_t)s->first)) != 0 ||
@@ -314,14 +322,15 @@ split_look(struct split_head *h, const char *path)
 		look_inside(h, path);
 }
 
+/* Whoever packs a file writes another one, which may get an inode that has become free. */
 static enum split_match
-match(const struct file_id *id, const struct split_head *h)
+match(const struct place *p, const struct split_head *h)
 {
-	if (h->n < id->n || hash64(h->p, id->n) != id->hash)
+	if (h->n < p->id.n || hash64(h->p, p->id.n) != p->id.hash)
 		return SPLIT_NOT;
-	if (h->st.st_ino == id->ino)
+	if (h->st.st_ino == p->id.ino && (!h->packed || (uint64_t)h->st.st_size == p->taken))
 		return SPLIT_SELF;
-	return id->n > 0 ? SPLIT_ALIKE : SPLIT_NOT;
+	return p->id.n > 0 ? SPLIT_ALIKE : SPLIT_NOT;
 }
 
 enum split_match
@@ -329,7 +338,7 @@ split_match(const struct split *s, const struct split_head *h)
 {
 	struct place p;
 
-	return s->parked.n == 0 || decode(&p, &s->parked) != 0 ? SPLIT_NOT : match(&p.id, h);
+	return s->parked.n == 0 || decode(&p, &s->parked) != 0 ? SPLIT_NOT : match(&p, h);
 }
 
 enum split_change
@@ -351,7 +360,7 @@ split_changed(const struct split *s, bool hold)
 		look_inside(&h, s->name);
 	/* A log of records of one length may be cut and grow to the size it had; a packed one is
 	 * written once. */
-	if (!(h.packed && same) && match(&p.id, &h) != SPLIT_SELF)
+	if (!(h.packed && same) && match(&p, &h) != SPLIT_SELF)
 		return SPLIT_OTHER;
 	if (!h.packed && (uint64_t)h.st.st_size < p.offset)
 		return SPLIT_OTHER;

@@ -176,15 +176,28 @@ due(const struct ckpt *c, enum ckpt_kind kind)
 	return ends_job(kind) ? c->retry : INT64_MIN;
 }
 
+/* C26: the barrier of the epoch at hand is not waited for any more. */
+static void
+overtake(struct ckpt *c)
+{
+	c->flags |= BARRIER_UNALIGNED;
+	c->overtake = CKPT_NEVER;
+	act(c, ACT_OVERTAKE, c->epoch)->flags = c->flags;
+}
+
 static void
 trigger(struct ckpt *c, int64_t now, enum ckpt_kind kind)
 {
+	bool may = c->conf.unaligned && kind < CKPT_SAVEPOINT;
+	bool at_once = may && c->conf.after == 0;
+
 	c->phase = CKPT_TRIGGERED;
 	c->kind = kind;
 	c->epoch++;
-	c->flags = flags_of(kind);
+	c->flags = flags_of(kind) | (at_once ? BARRIER_UNALIGNED : 0);
 	c->began = now;
 	c->deadline = later(now, c->conf.timeout);
+	c->overtake = may ? later(now, c->conf.after) : CKPT_NEVER;
 	if (c->conf.every > 0)
 		c->due = later(now, c->conf.every);
 	for (unsigned i = 0; i < c->n; i++)
@@ -194,6 +207,8 @@ trigger(struct ckpt *c, int64_t now, enum ckpt_kind kind)
 			c->req[i].epoch = c->epoch;
 	}
 	act(c, ACT_TRIGGER, c->epoch)->flags = c->flags;
+	if (at_once)
+		overtake(c);
 }
 
 /* Trigger what is due, if anything. */
@@ -210,7 +225,7 @@ int64_t
 ckpt_deadline(const struct ckpt *c)
 {
 	if (c->phase == CKPT_TRIGGERED)
-		return c->deadline;
+		return c->overtake < c->deadline ? c->overtake : c->deadline;
 	if (c->phase == CKPT_IDLE && !c->over)
 		return due(c, wanted(c));
 	return CKPT_NEVER;
@@ -309,6 +324,8 @@ ckpt_tick(struct ckpt *c, int64_t now)
 			 "it expired after %" PRId64 " ms, when %u of %u subtasks had acked it",
 			 now - c->began, acked, c->n);
 		abandon(c, now, why);
+	} else if (c->phase == CKPT_TRIGGERED && now >= c->overtake) {
+		overtake(c);
 	}
 	advance(c, now);
 }

@@ -18,6 +18,9 @@
  * An epoch that is being stored neither expires nor can be declined: its manifest may exist
  *already, and then it is complete.
  *
+ * Unaligned (C26): an epoch that neither is a savepoint nor ends the job overtakes the records when
+ * it is not acked by all `after` its begin; 0: from the beginning.
+ *
  * Failures (C33): declines, expiry and store failures count, once per epoch; a success resets. More
  * than `tolerate` in a row fail the job.
  *
@@ -39,6 +42,8 @@ struct ckpt_conf {
 	int64_t min_pause; /* ms */
 	int64_t timeout;   /* ms */
 	unsigned tolerate;
+	bool unaligned;
+	int64_t after; /* ms */
 };
 #define CKPT_CONF_INIT                                          \
 	{                                                       \
@@ -66,7 +71,8 @@ struct ckpt_sub {
 
 enum ckpt_act_kind {
 	ACT_TRIGGER,  /* epoch, flags: tell every source */
-	ACT_CANCEL,   /* epoch: tell every source; text: why */
+	ACT_OVERTAKE, /* epoch, flags: tell all others that have not acked it */
+	ACT_CANCEL,   /* epoch: tell everyone; text: why */
 	ACT_STORE,    /* epoch, flags: write the manifest, then ckpt_stored */
 	ACT_COMPLETE, /* epoch: tell everyone */
 	ACT_ANSWER,   /* cookie: the request is fulfilled by epoch (savepoint: published as well) */
@@ -77,7 +83,7 @@ enum ckpt_act_kind {
 struct ckpt_act {
 	enum ckpt_act_kind kind;
 	uint64_t epoch;
-	uint32_t flags; /* BARRIER_*: one at most, that of the epoch's kind */
+	uint32_t flags; /* BARRIER_*: that of the epoch's kind, if any, or UNALIGNED */
 	uint64_t cookie;
 	char text[160];
 };
@@ -95,6 +101,7 @@ struct ckpt {
 	unsigned failures;    /* in a row */
 	int64_t began, ended; /* the epoch at hand or the last one, and that before: for people */
 	int64_t deadline;     /* of the epoch at hand */
+	int64_t overtake;     /* when it overtakes; CKPT_NEVER: not, or it does */
 	int64_t due;	      /* the next periodic one; CKPT_NEVER: none */
 	int64_t retry;	      /* a last epoch is triggered then, not before */
 	bool over;	      /* a last epoch is complete; OVER when it is published, too */

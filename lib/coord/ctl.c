@@ -21,6 +21,7 @@ known(uint8_t kind)
 	case CTL_CANCEL:
 	case CTL_COMPLETE:
 	case CTL_STATS:
+	case CTL_OVERTAKE:
 	case CTL_READY:
 	case CTL_ACK:
 	case CTL_DECLINE:

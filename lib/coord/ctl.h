@@ -33,6 +33,7 @@ enum ctl_kind {
 	CTL_CANCEL = 19,   /* u64 epoch */
 	CTL_COMPLETE = 20, /* u64 epoch */
 	CTL_STATS = 21,	   /* answered by CTL_STATS */
+	CTL_OVERTAKE = 22, /* barrier, unaligned: it is not waited for (C26) */
 	/* subtask to fcoord */
 	CTL_READY = 32,	    /* u64 hash of what must be equal in all subtasks of the stage */
 	CTL_ACK = 33,	    /* u64 epoch, snap */

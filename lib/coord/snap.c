@@ -3,7 +3,7 @@
  *
  *	u32 length of the body   u32 CRC32C of the length and the body
  *	body: u32 subtask  u32 parallel  u32 groups  u64 published  files state  files pending
- *	      numbers  bytes schema  text signature
+ *	      files flight  numbers  bytes schema  text signature
  *	files: u32 n, n times: text name  u64 start  u64 end  u32 crc  u64 epoch
  *	numbers: u32 n, n times: text name  u64 v  u32 merge
  */
@@ -39,6 +39,7 @@ snap_fini(struct snap *s)
 {
 	snap_clear_files(&s->state);
 	snap_clear_files(&s->pending);
+	snap_clear_files(&s->flight);
 	for (unsigned i = 0; i < s->nnumber; i++)
 		free(s->number[i].name);
 	free(s->number);
@@ -142,7 +143,8 @@ put_body(const struct snap *s, struct buf *out)
 	if ((rc = pack_u32(out, s->subtask)) != 0 || (rc = pack_u32(out, s->parallel)) != 0 ||
 	    (rc = pack_u32(out, s->groups)) != 0 || (rc = pack_u64(out, s->published)) != 0 ||
 	    (rc = put_files(&s->state, out)) != 0 || (rc = put_files(&s->pending, out)) != 0 ||
-	    (rc = put_numbers(s, out)) != 0 || (rc = pack_bytes(out, s->schema, s->nschema)) != 0)
+	    (rc = put_files(&s->flight, out)) != 0 || (rc = put_numbers(s, out)) != 0 ||
+	    (rc = pack_bytes(out, s->schema, s->nschema)) != 0)
 		return rc;
 	return pack_text(out, s->signature);
 }
@@ -258,7 +260,8 @@ get_body(struct snap *s, struct ctl_body *b)
 	s->groups = ctl_u32(b);
 	s->published = ctl_u64(b);
 	if ((rc = get_files(&s->state, b)) != 0 || (rc = get_files(&s->pending, b)) != 0 ||
-	    (rc = get_numbers(s, b)) != 0 || (rc = get_schema(s, b)) != 0)
+	    (rc = get_files(&s->flight, b)) != 0 || (rc = get_numbers(s, b)) != 0 ||
+	    (rc = get_schema(s, b)) != 0)
 		return rc;
 	return get_signature(s, b);
 }

@@ -46,7 +46,9 @@ struct snap {
 	uint64_t published;	 /* lanes: the epoch up to which all is published */
 	struct snap_files state; /* base first, if any, then logs, in order */
 	struct snap_files
-	    pending; /* sealed segments that are not known to be published, in order */
+	    pending;		  /* sealed segments that are not known to be published, in order */
+	struct snap_files flight; /* records that the barrier has overtaken (C26); one file at most
+				   */
 	struct snap_number *number;
 	unsigned nnumber;
 	/* Empty ones come back as NULL. */

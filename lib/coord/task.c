@@ -88,8 +88,10 @@ get_reads(struct ctl_body *b, struct op_task *t)
 
 	if (count > READS_MAX || (t->reads = calloc(count + 1, sizeof(*t->reads))) == NULL)
 		return ferr(FERR_CORRUPT, "a start message is damaged");
-	for (; t->nreads < count; t->nreads++)
-		t->reads[t->nreads] = ctl_text(b);
+	for (; t->nreads < count; t->nreads++) {
+		if ((t->reads[t->nreads] = ctl_text(b)) == NULL)
+			return ferr(FERR_CORRUPT, "a start message is damaged");
+	}
 	return 0;
 }
 

@@ -197,7 +197,7 @@ fio_unix_listen(const char *path)
 		unlink(a.sun_path);
 		rc = bind(fd, (struct sockaddr *)&a, sizeof(a));
 		if (rc == 0)
-			rc = listen(fd, 16);
+			rc = listen(fd, 128);
 	}
 	if (dirfd != -1)
 		close(dirfd);
@@ -230,7 +230,7 @@ fio_accept(int fd)
 int
 fio_send_fds(int fd, uint8_t byte, const int *fds, unsigned n)
 {
-	char room[CMSG_SPACE(FIO_FDS * sizeof(int))] = { 0 };
+	_Alignas(struct cmsghdr) char room[CMSG_SPACE(FIO_FDS * sizeof(int))] = { 0 };
 	struct iovec v = { &byte, 1 };
 	struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1 };
 	struct cmsghdr *c;
@@ -254,7 +254,7 @@ fio_send_fds(int fd, uint8_t byte, const int *fds, unsigned n)
 int
 fio_recv_fds(int fd, uint8_t *byte, int fds[FIO_FDS], unsigned *n)
 {
-	char room[CMSG_SPACE(FIO_FDS * sizeof(int))];
+	_Alignas(struct cmsghdr) char room[CMSG_SPACE(FIO_FDS * sizeof(int))];
 	struct iovec v = { byte, 1 };
 	struct msghdr m = {
 		.msg_iov = &v, .msg_iovlen = 1, .msg_control = room, .msg_controllen = sizeof(room)

@@ -23,7 +23,8 @@ static const uint32_t payload_len[] = {
 	[FRAME_CREDIT] = ANY,
 };
 
-#define BARRIER_FLAGS (BARRIER_FINAL | BARRIER_STOP | BARRIER_SAVEPOINT | BARRIER_DRAIN)
+#define BARRIER_FLAGS \
+	(BARRIER_FINAL | BARRIER_STOP | BARRIER_SAVEPOINT | BARRIER_DRAIN | BARRIER_UNALIGNED)
 
 /* The sum covers everything but itself. */
 static uint32_t

@@ -99,7 +99,15 @@ struct barrier {
 	uint8_t id[16];
 	uint32_t flags;
 };
-enum { BARRIER_FINAL = 1, BARRIER_STOP = 2, BARRIER_SAVEPOINT = 4, BARRIER_DRAIN = 8 };
+/* UNALIGNED: it has overtaken records; what stands before it in its channel belongs to its epoch.
+ */
+enum {
+	BARRIER_FINAL = 1,
+	BARRIER_STOP = 2,
+	BARRIER_SAVEPOINT = 4,
+	BARRIER_DRAIN = 8,
+	BARRIER_UNALIGNED = 16
+};
 #define BARRIER_BYTES 28
 void barrier_encode(const struct barrier *b, uint8_t out[BARRIER_BYTES]);
 int barrier_decode(struct barrier *b, const uint8_t *p, size_t n);

@@ -133,6 +133,7 @@ put_subtask(struct buf *out, const struct snap *s)
 	if ((rc = put_u64(out, "{\"published\"", s->published)) != 0 ||
 	    (rc = put_files(out, ",\"state\"", &s->state)) != 0 ||
 	    (rc = put_files(out, ",\"pending\"", &s->pending)) != 0 ||
+	    (s->flight.n > 0 && (rc = put_files(out, ",\"flight\"", &s->flight)) != 0) ||
 	    (rc = put_numbers(out, s)) != 0)
 		return rc;
 	if (s->schema != NULL &&
@@ -331,23 +332,25 @@ get_schema(struct snap *s, const char *text, size_t n)
 static int
 get_subtask(struct snap *s, json_t *v, const struct ckpt_stage *st, uint32_t i)
 {
-	json_t *state, *pending, *numbers;
+	json_t *state, *pending, *flight = NULL, *numbers;
 	const char *schema = NULL;
 	json_int_t published;
 	json_error_t e;
 	size_t n = 0;
 	int rc;
 
-	if (json_unpack_ex(v, &e, 0, "{s:I, s:o, s:o, s:o, s?s% !}", "published", &published,
-			   "state", &state, "pending", &pending, "numbers", &numbers, "schema",
-			   &schema, &n) != 0)
+	if (json_unpack_ex(v, &e, 0, "{s:I, s:o, s:o, s?o, s:o, s?s% !}", "published", &published,
+			   "state", &state, "pending", &pending, "flight", &flight, "numbers",
+			   &numbers, "schema", &schema, &n) != 0)
 		return corrupt(&e);
 	s->subtask = i;
 	s->parallel = st->parallel;
 	s->groups = st->groups;
 	if ((rc = get_u64(&s->published, "published", published)) != 0 ||
 	    (rc = get_files(&s->state, state)) != 0 ||
-	    (rc = get_files(&s->pending, pending)) != 0 || (rc = get_numbers(s, numbers)) != 0 ||
+	    (rc = get_files(&s->pending, pending)) != 0 ||
+	    (flight != NULL && (rc = get_files(&s->flight, flight)) != 0) ||
+	    (rc = get_numbers(s, numbers)) != 0 ||
 	    (st->signature != NULL && (rc = get_text(&s->signature, st->signature)) != 0))
 		return rc;
 	return schema != NULL ? get_schema(s, schema, n) : 0;
@@ -503,7 +506,8 @@ ckpt_file_each(const struct ckpt_file *f, int (*fn)(void *cookie, const char *na
 	for (unsigned i = 0; i < f->nstages; i++)
 		for (uint32_t k = 0; k < f->stage[i].parallel; k++)
 			if ((rc = each_of(&f->stage[i].sub[k].state, fn, cookie)) != 0 ||
-			    (rc = each_of(&f->stage[i].sub[k].pending, fn, cookie)) != 0)
+			    (rc = each_of(&f->stage[i].sub[k].pending, fn, cookie)) != 0 ||
+			    (rc = each_of(&f->stage[i].sub[k].flight, fn, cookie)) != 0)
 				return rc;
 	return 0;
 }

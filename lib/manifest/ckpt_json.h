@@ -4,7 +4,7 @@
  * {"version":1, "job":NAME, "job_id":HEX32, "place":P, "epoch":N, "barrier":HEX32, "attempt":A,
  *  "kind":"checkpoint|savepoint|stop|drain|final", "time":RFC3339, "hash":"xxh3-64", "stages":[
  *   {"name":UID, "tool":"fwindow", "parallelism":P, "groups":G, "signature":TEXT|absent,
- *    "subtasks":[{"published":N, "state":[FILE…], "pending":[FILE…],
+ *    "subtasks":[{"published":N, "state":[FILE…], "pending":[FILE…], "flight":[FILE…]|absent,
  * "numbers":{NAME:{"v":N,"merge":"min|max|sum"}}, "schema":BASE64|absent}]}], "crc32c":HEX8} FILE
  * is {"file":NAME, "start":N, "end":N, "crc":HEX8, "epoch":N}. crc32c is over all bytes before
  * `,"crc32c"`; it is the last member, so that a torn or flipped file is always found (faults.md 23,

@@ -454,9 +454,9 @@ take_fact(struct job_facts *f, const char *key, const char *value)
 		const char *key;
 		bool *to;
 	} flags[] = {
-		{ "source", &f->source }, { "sink", &f->sink },	  { "stateful", &f->stateful },
-		{ "lanes", &f->lanes },	  { "print", &f->print }, { "selects", &f->selects },
-		{ "passes", &f->passes },
+		{ "source", &f->source },   { "sink", &f->sink },     { "stateful", &f->stateful },
+		{ "lanes", &f->lanes },	    { "print", &f->print },   { "asked", &f->asked },
+		{ "selects", &f->selects }, { "passes", &f->passes },
 	};
 	const struct {
 		const char *key;

@@ -39,7 +39,7 @@ enum job_by { BY_FORWARD, BY_KEY, BY_REBALANCE, BY_BROADCAST, BY_GLOBAL, BY_UNSE
 /*
  * What a stage says of itself when it is asked (FJORD_DESCRIBE; struct op_facts in op/op.h): one
  * line each, `key value` (the rest of the line; that of a flag is not looked at):
- *	flags	source sink stateful lanes print selects passes
+ *	flags	source sink stateful lanes print selects passes asked
  *	texts	noreplay atleast name most_why at target
  *	numbers	parallel most groups mem (bytes)
  *	by	forward key rebalance broadcast global
@@ -55,6 +55,7 @@ struct job_facts {
 	char *target; /* a sink: the file or directory it writes; NULL: none that could be shared */
 	char *noreplay;	  /* a source that cannot go back: why, and what to do instead */
 	char *atleast;	  /* a sink that is not exactly-once: why */
+	bool asked;	  /* ... and it was asked to be so */
 	char *name;	  /* --name */
 	int64_t parallel; /* -p; 0: not said */
 	int64_t most;	  /* the most subtasks it can have (FILE: 1); 0: any */

@@ -26,6 +26,7 @@ chan_close(struct chan *c)
 	fmt_reader_free(c->reader);
 	buf_fini(&c->rows);
 	buf_fini(&c->mapped);
+	buf_fini(&c->replay);
 	free(c->map);
 	free(c->marks);
 	free(c->fault_text);
@@ -54,6 +55,21 @@ add_mark(struct chan *c, uint8_t *at)
 	return 0;
 }
 
+int
+chan_rows(struct chan *c, uint8_t *p, size_t n)
+{
+	int rc;
+
+	c->row = p;
+	c->end = p + n;
+	c->imark = c->nmarks = 0;
+	for (uint8_t *r = c->row; r < c->end; r += row_len(r)) {
+		if (row_kind(r) == ROW_WATERMARK && (rc = add_mark(c, r)) != 0)
+			return rc;
+	}
+	return 0;
+}
+
 /* Copy the rows at [row, end) under the operator's schema, and note the marks anew. */
 static int
 remap(struct op *op, struct chan *c)
@@ -70,14 +86,7 @@ remap(struct op *op, struct chan *c)
 		if (rc != 0)
 			return rc;
 	}
-	c->row = b->p;
-	c->end = b->p + b->n;
-	c->nmarks = 0;
-	for (uint8_t *r = c->row; r < c->end; r += row_len(r)) {
-		if (row_kind(r) == ROW_WATERMARK && (rc = add_mark(c, r)) != 0)
-			return rc;
-	}
-	return 0;
+	return chan_rows(c, b->p, b->n);
 }
 
 /* Rows and marks at [p, p+n) are to be delivered; the marks are noted. */
@@ -197,12 +206,12 @@ take_control(struct op *op, struct chan *c, const struct frame *f)
 		if (op->ep.on)
 			rc = within(c, op_epoch_barrier(op, c, &bar));
 		else if (!op->cls->marks)
-			rc = ferr(FERR_NOTYET, "a barrier came, and this is not a supervised job; "
-					       "exactly-once in a plain shell is not yet there");
+			rc = ferr(FERR_USAGE, "a barrier came, and this stage keeps no state: "
+					      "export FSTATE, so that all stages see it");
 		break;
 	case FRAME_CANCEL:
 		if ((rc = cancel_decode(&epoch, f->payload, f->n)) == 0 && op->ep.on)
-			rc = within(c, op_epoch_cancel(op, c, epoch));
+			rc = within(c, op_epoch_cancel(op, epoch));
 		break;
 	case FRAME_CREDIT: rc = ferr(FERR_CORRUPT, "a CREDIT frame on a one-way edge"); break;
 	default: break;
@@ -210,6 +219,42 @@ take_control(struct op *op, struct chan *c, const struct frame *f)
 	if (rc == 0 && op->cls->marks)
 		rc = op->cls->on_mark(op->self, op, f, 0);
 	return rc;
+}
+
+static int
+take(struct op *op, struct chan *c, const struct frame *f)
+{
+	int rc = f->kind == FRAME_DATA ? take_data(op, c, f) : take_control(op, c, f);
+
+	for (unsigned i = 0; i < op->nout && rc == 0; i++)
+		op->out[i].frames++;
+	return rc != 0 ? rc : 1;
+}
+
+/* The next frame of those that were in flight, which come before all of the edge (flight.c).  They
+ * may come from several channels, each with numbers of its own. */
+static int
+take_replay(struct op *op, struct chan *c)
+{
+	struct frame f;
+	size_t used;
+	int rc;
+
+	if (c->replay_at == c->replay.n) {
+		buf_fini(&c->replay);
+		c->schema_known = false;
+		op->nreplays--;
+		return 1;
+	}
+	rc = frame_decode(&f, c->replay.p + c->replay_at, c->replay.n - c->replay_at, &used);
+	if (rc == 0) {
+		c->replay_at += used;
+		c->schema_known = c->schema_known && f.kind != FRAME_SCHEMA;
+		rc = take(op, c, &f);
+	} else if (rc == FERR_AGAIN) {
+		rc = ferr(FERR_CORRUPT, "records in flight break off");
+	}
+	return within(c, rc);
 }
 
 /* The next frame of the buffer: 1 taken, 0 not whole yet. */
@@ -232,15 +277,7 @@ take_frame(struct op *op, struct chan *c)
 		return ferr(FERR_CORRUPT, "HELLO must be the first frame");
 	c->seq++;
 	c->link.at += used;
-	if (f.kind == FRAME_DATA)
-		rc = take_data(op, c, &f);
-	else
-		rc = take_control(op, c, &f);
-	if (rc != 0)
-		return rc;
-	for (unsigned i = 0; i < op->nout; i++)
-		op->out[i].frames++;
-	return 1;
+	return take(op, c, &f);
 }
 
 /* Behind END there is the end of the stream and nothing else: two streams in a row would lose the
@@ -386,14 +423,33 @@ sniff(struct op *op, struct chan *c)
 	return 1;
 }
 
+/* More bytes: 1 there are, 0 not now. */
+int
+chan_fill(struct chan *c)
+{
+	ssize_t k;
+
+	if (c->link.eof)
+		return ferr(FERR_TRUNC,
+			    "the input broke off: the stage before it was killed or failed");
+	if (c->link.dry) {
+		c->link.dry = false;
+		return 0;
+	}
+	if ((k = link_in_fill(&c->link)) == FERR_AGAIN)
+		return 0;
+	return k < 0 ? (int)k : 1;
+}
+
 static int
 step(struct op *op, struct chan *c)
 {
-	ssize_t k;
 	int rc;
 
 	if (c->row < c->end)
 		return deliver(op, c);
+	if (c->replay.n > 0 && op->greeted)
+		return take_replay(op, c);
 	if (c->link.at < c->link.b.n || c->link.eof) {
 		switch (c->state) {
 		case CHAN_SNIFF: rc = sniff(op, c); break;
@@ -404,25 +460,22 @@ step(struct op *op, struct chan *c)
 		}
 		if (rc != 0)
 			return rc;
-		if (c->link.eof)
-			return ferr(
-			    FERR_TRUNC,
-			    "the input broke off: the stage before it was killed or failed");
 	}
-	if (c->link.dry) {
-		c->link.dry = false;
-		return 0;
-	}
-	if ((k = link_in_fill(&c->link)) == FERR_AGAIN)
-		return 0;
-	return k < 0 ? (int)k : 1;
+	if (c->narrow)
+		c->narrow = fio_pipe_size(c->link.fd, LINK_PIPE) < 0;
+	return chan_fill(c);
 }
 
-/* Damage on an edge is not damage of a state: what is sent again may be sound. */
+int
+chan_damage(int rc)
+{
+	return rc == FERR_CORRUPT ? ferr_prefix(FERR_IO, "input damaged") : rc;
+}
+
 int
 chan_step(struct op *op, struct chan *c)
 {
 	int rc = step(op, c);
 
-	return rc == FERR_CORRUPT && !c->within ? ferr_prefix(FERR_IO, "input damaged") : rc;
+	return c->within ? rc : chan_damage(rc);
 }

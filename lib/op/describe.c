@@ -78,6 +78,7 @@ facts(const struct op_class *cls, const struct op_facts *f, const struct op_conf
 	rc |= number(out, "print", f->print, 1);
 	rc |= text(out, "noreplay", f->noreplay);
 	rc |= text(out, "atleast", f->atleast);
+	rc |= number(out, "asked", f->asked, 1);
 	rc |= text(out, "target", f->target);
 	rc |= text(out, "name", conf->name);
 	rc |= number(out, "parallel", conf->parallel_said && conf->state == NULL, conf->parallel);

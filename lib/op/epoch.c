@@ -142,6 +142,35 @@ ack(struct op *op)
 	return rc;
 }
 
+/* Is there all that the ack waits for? */
+static int
+settle(struct op *op)
+{
+	struct op_snap *s = &op->ep.snap;
+
+	if (s->part_due || s->flight_due)
+		return 0;
+	if (!s->failed)
+		return ack(op);
+	s->active = false;
+	return 0;
+}
+
+int
+op_epoch_flown(struct op *op, const char *why)
+{
+	struct op_snap *s = &op->ep.snap;
+	int rc = 0;
+
+	s->flight_due = false;
+	if (why != NULL && why[0] != '\0' && !s->failed) {
+		op_say(op, "checkpoint %" PRIu64 " failed: %s", s->bar.epoch, why);
+		rc = decline(op, s->bar.epoch, why);
+	}
+	s->failed = s->failed || why != NULL;
+	return rc != 0 ? rc : settle(op);
+}
+
 /* The part is durable: it is what the state is made of now. */
 static int
 note_part(struct op_epochs *e, const struct delta_job *d)
@@ -185,10 +214,8 @@ delta_done(struct op_job *job, struct op *op)
 	if (d->rc == 0 && d->name != NULL)
 		rc = note_part(e, d);
 	if (rc == 0 && d->last && ours) {
-		if (e->snap.failed)
-			e->snap.active = false;
-		else
-			rc = ack(op);
+		e->snap.part_due = false;
+		rc = settle(op);
 	}
 	buf_fini(&d->records);
 	free(d->name);
@@ -361,7 +388,9 @@ begin_snapshot(struct op *op, const struct barrier *b)
 	int rc;
 
 	s->active = true;
-	s->failed = false;
+	s->failed = s->gathering = false;
+	s->part_due = true;
+	s->flight_due = op->nin > 0 && (b->flags & BARRIER_UNALIGNED) != 0;
 	s->bar = *b;
 	s->base = state && base_due(op);
 	if (s->base && e->log_dead) {
@@ -381,7 +410,10 @@ begin_snapshot(struct op *op, const struct barrier *b)
 		return state_barrier(op->state, s->base);
 	/* Nothing changed: the ack waits for what the sink has put, and for what an aborted epoch
 	 * has left. */
-	return op->njobs > 0 || op->undone != NULL || e->nlogs > 0 ? hand_over(op, true) : ack(op);
+	if (op->njobs > 0 || op->undone != NULL || e->nlogs > 0)
+		return hand_over(op, true);
+	s->part_due = false;
+	return settle(op);
 }
 
 int
@@ -448,6 +480,8 @@ op_epoch_take(struct op *op, const struct barrier *b)
 	barrier_encode(b, p);
 	if (rc == 0)
 		rc = to_all(op, FRAME_BARRIER, p, sizeof(p));
+	for (unsigned i = 0; i < op->nout; i++)
+		op->out[i].narrow = (b->flags & BARRIER_UNALIGNED) != 0;
 	if ((b->flags & LAST) != 0)
 		e->last = b->epoch;
 	if (rc == 0)
@@ -471,6 +505,8 @@ act(struct op *op, struct align_out o)
 	if (rc == 0 && o.complete) {
 		rc = op_epoch_take(op, &op->ep.align.bar);
 		align_done(&op->ep.align);
+		if (rc == 0 && op->ep.snap.flight_due)
+			rc = op_flight_begin(op);
 	}
 	return rc;
 }
@@ -478,13 +514,23 @@ act(struct op *op, struct align_out o)
 int
 op_epoch_barrier(struct op *op, struct chan *c, const struct barrier *b)
 {
-	return act(op, align_barrier(&op->ep.align, c->id, b));
+	struct barrier bar = *b;
+
+	if (!op_flight_may(op)) /* aligned, unless there is room before it is */
+		bar.flags &= ~(uint32_t)BARRIER_UNALIGNED;
+	return act(op, align_barrier(&op->ep.align, c->id, &bar));
 }
 
 int
-op_epoch_cancel(struct op *op, struct chan *c, uint64_t epoch)
+op_epoch_overtake(struct op *op, const struct barrier *b)
 {
-	return act(op, align_cancel(&op->ep.align, c->id, epoch));
+	return act(op, align_overtake(&op->ep.align, b));
+}
+
+int
+op_epoch_cancel(struct op *op, uint64_t epoch)
+{
+	return act(op, align_cancel(&op->ep.align, epoch));
 }
 
 int
@@ -517,5 +563,6 @@ op_epoch_close(struct op *op)
 		free(n);
 	}
 	free(op->ep.align_chans);
+	free(op->ep.flight);
 	state_free(op->state);
 }

@@ -114,7 +114,7 @@ op_take_schema(struct op *op, struct chan *c)
 {
 	int rc;
 
-	rc = op->nin == 1 ? schema_copy(&op->schema, &c->schema) : unify(op, c);
+	rc = op->nin == 1 && !op->unify ? schema_copy(&op->schema, &c->schema) : unify(op, c);
 	if (rc != 0)
 		return rc;
 	if (op->cls->on_schema != NULL)

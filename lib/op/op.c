@@ -156,7 +156,7 @@ op_full(const struct op *op)
 	if (op->wait_job)
 		return true;
 	for (unsigned i = 0; i < op->nout; i++) {
-		if (link_out_full(&op->out[i].link))
+		if (out_full(&op->out[i]))
 			return true;
 	}
 	for (const struct op_side *s = op->sides; s != NULL; s = s->next) {
@@ -289,6 +289,8 @@ step_inputs(struct op *op)
 		if (!op->greeted && c->greeted)
 			continue; /* nothing goes out before our HELLO, which waits for those of all
 				     inputs */
+		if (op->greeted && op->nreplays > 0 && c->replay.n == 0)
+			continue; /* first comes what was in flight */
 		if ((rc = chan_step(op, c)) != 0)
 			return rc;
 	}
@@ -351,6 +353,18 @@ step(struct op *op)
 	return op->cls->source ? step_source(op) : step_inputs(op);
 }
 
+/* May input i be read? */
+static bool
+readable(const struct op *op, unsigned i, bool full)
+{
+	const struct chan *c = &op->in[i];
+
+	if (op->ep.snap.gathering)
+		return op->ep.align_chans[i].awaited;
+	return !full && c->state != CHAN_DONE && (op->greeted || !c->greeted) &&
+	       !(op->ep.on && align_blocked(&op->ep.align, i));
+}
+
 /* Signals: a source is asked to end, a text input ends, frames end by themselves; the second signal
  * ends us now. */
 static bool
@@ -358,8 +372,10 @@ signalled(struct op *op)
 {
 	if (op->ev.signals == 0)
 		return false;
-	if (op->ep.shell)
-		return op_shell_signalled(op) != 0 || op->ev.signals > 1;
+	if (op->ep.shell) {
+		op_shell_signalled(op);
+		return op->ev.signals > 1;
+	}
 	if (op->ep.on) { /* fcoord decides; only a SIGTERM to us alone ends us, as a failure */
 		if (op->ev.signal == SIGTERM)
 			return true;
@@ -400,17 +416,14 @@ serve(struct op *op)
 static int
 wait_for(struct op *op, bool full, bool look)
 {
-	int64_t until = look ? 0 : full ? EV_FOREVER : op->wake_at;
+	int64_t until = look ? 0 : full || op->ep.snap.gathering ? EV_FOREVER : op->wake_at;
 	int rc;
 
 	ev_begin(&op->ev);
 	if ((rc = each_out(op, watch)) != 0 || (rc = watch_control(op)) != 0)
 		return rc;
-	for (unsigned i = 0; i < op->nin && !full; i++) {
-		if ((!op->greeted && op->in[i].greeted) ||
-		    (op->ep.on && align_blocked(&op->ep.align, i)))
-			continue;
-		if (op->in[i].state != CHAN_DONE &&
+	for (unsigned i = 0; i < op->nin; i++) {
+		if (readable(op, i, full) &&
 		    (rc = ev_watch(&op->ev, op->in[i].link.fd, POLLIN)) != 0)
 			return rc;
 	}
@@ -477,6 +490,11 @@ tend_epochs(struct op *op)
 		if ((rc = op_epoch_take(op, &op->ep.due_bar)) != 0)
 			return rc;
 	}
+	if (op->ep.overtake && !op->pending && op->greeted && op_flight_may(op)) {
+		op->ep.overtake = false;
+		if ((rc = op_epoch_overtake(op, &op->ep.overtake_bar)) != 0)
+			return rc;
+	}
 	if ((rc = op_epoch_slice(op)) == 0 && op->state != NULL)
 		rc = state_relieve(op->state);
 	return rc;
@@ -519,7 +537,7 @@ loop(struct op *op)
 				return rc;
 			full = op_full(op);
 		}
-		if (!full && (rc = step(op)) != 0) {
+		if ((rc = op->ep.snap.gathering ? op_flight_step(op) : full ? 0 : step(op)) != 0) {
 			if (rc < 0)
 				return rc;
 			op->now = fio_mono_ns();

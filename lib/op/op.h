@@ -81,6 +81,7 @@ struct op_facts {
 	bool lanes;	      /* publishes output exactly once by epochs */
 	const char *noreplay; /* a source that cannot go back: why, and what to do instead */
 	const char *atleast;  /* a sink that is not exactly-once: why */
+	bool asked;	      /* ... and it was asked to be so */
 	int64_t most;	      /* the most subtasks it can have; 0: any */
 	const char *most_why;
 	const char *by;	     /* key, rebalance, broadcast, global: how its output is spread */

@@ -38,6 +38,8 @@ struct out {
 	unsigned frames;	     /* input frames since then */
 	uint64_t total;		     /* rows that have been sealed */
 	int64_t pushed;		     /* when what is queued was last pushed because of its age */
+	int pipe;		     /* its size at the beginning; -1: none */
+	bool narrow;		     /* the reader may have narrowed it (flight.c) */
 };
 
 /* An edge: the outputs to the subtasks of one consumer. */
@@ -48,6 +50,7 @@ struct out_edge {
 int out_open(struct out *o, int fd, const struct schema *schema, const struct fmt_write_conf *fmt);
 void out_close(struct out *o);
 int out_hello(struct out *o, const struct hello *h);
+bool out_full(struct out *o); /* no more rows for now */
 int out_push(struct out *o);	/* send what is queued as far as it goes */
 int out_seal(struct out *o);	/* send what has gathered */
 int out_release(struct out *o); /* and what a table holds back */
@@ -98,8 +101,13 @@ struct chan {
 	uint8_t *row, *end; /* not delivered yet */
 	uint8_t **marks;    /* watermark marks in [row, end) */
 	unsigned nmarks, imark, capmarks;
-	uint8_t *run;	/* rows of the run being delivered begin here */
-	uint64_t count; /* rows before the run */
+	uint8_t *run;	   /* rows of the run being delivered begin here */
+	uint64_t count;	   /* rows before the run */
+	struct buf replay; /* frames that were in flight at the restore: before those of the edge */
+	size_t replay_at;
+	size_t ahead;	 /* bytes behind link.at that were read ahead (flight.c) */
+	uint64_t nahead; /* frames in them */
+	bool narrow;	 /* its pipe is, until what was read ahead has been processed */
 	enum end_reason why;
 	bool within; /* the last error came from the class, not from the edge */
 };
@@ -108,6 +116,12 @@ int chan_open(struct chan *c, unsigned id, int fd);
 void chan_close(struct chan *c);
 /* Do a piece of work: 1 done something, 0 needs more input than is here, or an error. */
 int chan_step(struct op *op, struct chan *c);
+/* Rows and marks at p[0..n), under the operator's numbers, are what is to be delivered next. */
+int chan_rows(struct chan *c, uint8_t *p, size_t n);
+/* Read more bytes: 1 there are, 0 not now, or an error. */
+int chan_fill(struct chan *c);
+/* Damage on an edge is not damage of a state: what is sent again may be sound. */
+int chan_damage(int rc);
 /* Ctrl-C: a text input ends here and now. */
 void chan_stop_text(struct chan *c);
 
@@ -125,6 +139,10 @@ struct op_snap {
 	bool active;
 	bool copying; /* the state has more to give */
 	bool failed;  /* declined: what was copied is not durable */
+	/* The ack waits for both: */
+	bool part_due;	 /* the part of the state is not durable yet */
+	bool flight_due; /* nor are the records that the barrier has overtaken */
+	bool gathering;	 /* ... which are still being read (flight.c) */
 	struct barrier bar;
 	struct snap out; /* what goes into the ack, apart from the state's files */
 	struct buf buf;	 /* records not given to the helper yet */
@@ -145,6 +163,10 @@ struct op_epochs {
 	struct align_chan *align_chans;
 	bool due;		/* a source has to send a barrier */
 	struct barrier due_bar; /* which */
+	bool overtake;		/* the coordinator waits for no alignment any more */
+	struct barrier overtake_bar;
+	char *flight; /* the last file of records in flight, until its epoch is complete */
+	uint64_t flight_epoch;
 	struct op_snap snap;
 	struct snap_files files; /* what the state is made of: base and logs */
 	struct log *log;	 /* ours */
@@ -193,18 +215,31 @@ void op_task_end(struct op *op);
 int op_task_restore(struct op *op); /* state, numbers, watermarks; READY; wait for GO */
 int op_task_serve(struct op *op);   /* read and act on what fcoord says */
 int op_task_tell_failed(struct op *op, int rc);
+/* Does the old subtask of that snap belong to us? */
+bool op_task_adopts(const struct op_task *t, const struct snap *s);
 
 /* epoch.c */
 int op_epoch_barrier(struct op *op, struct chan *c, const struct barrier *b);
 int op_epoch_forward_cancel(struct op *op, uint64_t epoch);
-int op_epoch_cancel(struct op *op, struct chan *c, uint64_t epoch);
+int op_epoch_overtake(struct op *op, const struct barrier *b);
+int op_epoch_cancel(struct op *op, uint64_t epoch);
 int op_epoch_end(struct op *op, struct chan *c);
 int op_epoch_take(struct op *op, const struct barrier *b); /* snapshot and forward */
 int op_epoch_slice(struct op *op);			   /* a piece of copying, if one is due */
 bool op_epoch_busy(const struct op *op);		   /* op_epoch_slice has something to do */
 int op_epoch_jobs(struct op *op);			   /* take back what the helper has done */
-bool op_epoch_over(const struct op *op);		   /* nothing is left to wait for */
+/* What was in flight is durable, or will never be: why; "" when the epoch is given up anyway. */
+int op_epoch_flown(struct op *op, const char *why);
+bool op_epoch_over(const struct op *op); /* nothing is left to wait for */
 void op_epoch_close(struct op *op);
+
+/* flight.c: unaligned barriers (C26) */
+bool op_flight_may(const struct op *op); /* is there room for more? */
+int op_flight_begin(struct op *op);	 /* the snapshot is noted: read ahead what is awaited */
+int op_flight_step(struct op *op);  /* a piece of that: 1 done something, 0 nothing is here now */
+int op_flight_cancel(struct op *op, uint64_t epoch); /* as the coordinator says */
+void op_flight_complete(struct op *op, uint64_t epoch);
+int op_flight_restore(struct op *op);
 
 /* describe.c */
 int op_describe(const struct op_class *cls, void *self, const struct op_conf *conf,
@@ -213,8 +248,8 @@ int op_describe(const struct op_class *cls, void *self, const struct op_conf *co
 /* shell.c: a plain pipeline with state */
 int op_shell_find(struct op_conf *conf); /* where the state is, if there is any */
 int op_shell_introduce(struct op *op, char **argv, unsigned argc); /* our words for HELLO */
-int op_shell_begin(struct op *op);     /* HELLOs, join the coordinator, wait for START */
-int op_shell_signalled(struct op *op); /* tell it of signals: an error, or 0 */
+int op_shell_begin(struct op *op);	/* HELLOs, join the coordinator, wait for START */
+void op_shell_signalled(struct op *op); /* tell it of signals */
 
 /* ---- the operator ---- */
 enum op_after { AFTER_NOTHING, AFTER_MARK, AFTER_END };
@@ -226,6 +261,8 @@ struct op {
 	struct ev ev;
 	struct chan *in;
 	unsigned nin, turn;
+	unsigned nreplays; /* inputs with records that were in flight at the restore */
+	bool unify;	   /* those have numbers of their own, also where there is one input */
 	struct out *out;
 	unsigned nout;
 	struct out_edge *edge; /* outputs of one edge stand side by side */

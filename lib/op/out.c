@@ -83,6 +83,19 @@ put_hello(struct out *o, const struct buf *payload)
 	return rc;
 }
 
+/*
+ * A reader that has read ahead makes the pipe narrow, or every unaligned barrier would let a whole
+ * pipe and queue more pass.  Then the queue is short, too.
+ */
+bool
+out_full(struct out *o)
+{
+	if (link_out_waiting(&o->link) <= FRAME_AIM || link_out_full(&o->link))
+		return link_out_full(&o->link);
+	o->narrow = o->narrow && fio_pipe_size(o->link.fd, 0) < o->pipe;
+	return o->narrow;
+}
+
 int
 out_hello(struct out *o, const struct hello *h)
 {

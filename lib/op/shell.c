@@ -16,8 +16,10 @@
 
 #define JOIN_NS 10000000000LL /* no coordinator within that: there is none */
 #define RETRY_NS 10000000LL
+#define SOURCES_MAX ((unsigned)(sizeof(((struct hello *)0)->run) / 16))
 #define ANSWER_MS 200
-#define PEEK_MAX 32768u	 /* the first words of a HELLO, and less than what a pipe holds */
+#define PEEK_MAX 32768u /* the first words of a HELLO, and less than what a pipe holds */
+#define PEEK_TRIES 5000u
 #define STATE "--state=" /* in HELLO right behind the source's name */
 
 /* ---- where the state is ---- */
@@ -87,12 +89,15 @@ peek(int fd, enum head *head, char **dir)
 	ssize_t n;
 
 	*dir = NULL;
-	while (rc == FERR_AGAIN) {
+	for (unsigned tries = 0; rc == FERR_AGAIN; tries++) {
 		last = ended(fd);
 		n = fio_peek(fd, p, PEEK_MAX);
 		rc = n == -1 ? (*head = HEAD_OTHER, 0) : look(p, (size_t)n, head, dir);
 		if (rc == FERR_AGAIN && last) { /* it breaks off, which is told when it is read */
 			*head = HEAD_NOTHING;
+			rc = 0;
+		} else if (rc == FERR_AGAIN && (n == PEEK_MAX || tries == PEEK_TRIES)) {
+			*head = HEAD_HELLO; /* words that long hold no state */
 			rc = 0;
 		} else if (rc == FERR_AGAIN) {
 			fio_poll(NULL, 0, 1); /* the rest is on its way */
@@ -199,6 +204,8 @@ hear(struct op *op)
 {
 	int rc;
 
+	unsigned sources = 0;
+
 	for (unsigned i = 0; i < op->nin; i++) {
 		struct chan *c = &op->in[i];
 
@@ -214,6 +221,9 @@ hear(struct op *op)
 		}
 		if (c->state == CHAN_TEXT)
 			return ferr(FERR_USAGE, "with state an input has to come from fsource");
+		if ((sources += c->hello.nrun) > SOURCES_MAX)
+			return ferr(FERR_USAGE, "a pipeline with state has at most %u sources",
+				    SOURCES_MAX);
 	}
 	return 0;
 }
@@ -440,18 +450,17 @@ op_shell_begin(struct op *op)
 
 /* ---- signals ---- */
 
-int
+void
 op_shell_signalled(struct op *op)
 {
 	struct op_epochs *e = &op->ep;
 	struct buf b = BUF_INIT;
-	int rc;
 
 	if (e->signals == op->ev.signals)
-		return 0;
+		return;
 	e->signals = op->ev.signals;
-	if ((rc = pack_u32(&b, (uint32_t)op->ev.signal)) == 0)
-		rc = talk_put(&e->talk, CTL_STOP, CTL_NONE, b.p, b.n);
+	/* When it cannot be told, the coordinator is gone, which is seen when we listen. */
+	if (pack_u32(&b, (uint32_t)op->ev.signal) == 0)
+		(void)!talk_put(&e->talk, CTL_STOP, CTL_NONE, b.p, b.n);
 	buf_fini(&b);
-	return rc;
 }

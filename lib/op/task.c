@@ -40,9 +40,9 @@ op_number(struct op *op, const char *name, enum snap_merge merge, int64_t **v)
 	return 0;
 }
 
-/* Does the old subtask of that snap belong to us?  Its first key group tells. */
-static bool
-adopts(const struct op_task *t, const struct snap *s)
+/* Its first key group tells. */
+bool
+op_task_adopts(const struct op_task *t, const struct snap *s)
 {
 	uint32_t lo = group_lo(s->subtask, s->parallel, s->groups);
 
@@ -63,7 +63,7 @@ merge_number(const struct op_task *t, const char *name, int64_t *out)
 
 			if (strcmp(n->name, name) != 0 || (t->same && i != t->subtask))
 				continue;
-			if (!t->same && n->merge == SNAP_SUM && !adopts(t, s))
+			if (!t->same && n->merge == SNAP_SUM && !op_task_adopts(t, s))
 				continue;
 			if (!any)
 				*out = n->v;
@@ -267,10 +267,13 @@ wait_message(struct op *op, struct ctl_msg *m)
 			continue;
 		ev_begin(&op->ev);
 		if ((rc = ev_watch(&op->ev, t->in, talk_due(t) ? POLLIN | POLLOUT : POLLIN)) != 0 ||
-		    (rc = ev_wait(&op->ev, EV_FOREVER)) != 0 ||
-		    (op->ep.shell && (rc = op_shell_signalled(op)) != 0) ||
-		    (rc = talk_push(t)) < 0 || (rc = talk_fill(t)) < 0)
+		    (rc = ev_wait(&op->ev, EV_FOREVER)) != 0)
 			break;
+		if (op->ep.shell)
+			op_shell_signalled(op);
+		if ((rc = talk_fill(t)) < 0)
+			break;
+		(void)!talk_push(t); /* a side that is gone is seen when all is read */
 	}
 	return rc < 0 ? lost(op, rc) : 0;
 }
@@ -318,7 +321,8 @@ op_task_restore(struct op *op)
 	e->complete = e->published = e->task.epoch;
 	align_init(&e->align, e->align_chans, op->nin);
 	e->align.last = e->task.epoch;
-	if ((rc = restore(op)) != 0 || (rc = op_base_begin(op)) != 0)
+	if ((rc = restore(op)) != 0 || (rc = op_flight_restore(op)) != 0 ||
+	    (rc = op_base_begin(op)) != 0)
 		return rc;
 	if (op->cls->on_restored != NULL && (rc = op->cls->on_restored(op->self, op, &equal)) != 0)
 		return rc;
@@ -356,14 +360,21 @@ tell_stats(struct op *op)
 static int
 take_cancel(struct op *op, uint64_t epoch)
 {
+	int rc;
+
+	if (!op->cls->source) {
+		if (op->ep.overtake_bar.epoch <= epoch)
+			op->ep.overtake = false;
+		/* Before our HELLO nothing goes out: then it comes down the edges. */
+		rc = op->greeted ? op_epoch_cancel(op, epoch) : 0;
+		return rc != 0 ? rc : op_flight_cancel(op, epoch);
+	}
 	/* A barrier that was not sent yet is not sent any more; the CANCEL goes down all the same,
 	 * for other sources' barriers may have come to our consumers. */
 	if (op->ep.due && op->ep.due_bar.epoch <= epoch)
 		op->ep.due = false;
-	if (op->cls->source && op->ep.last == epoch)
+	if (op->ep.last == epoch)
 		op->ep.last = 0; /* not the end after all */
-	if (!op->cls->source)
-		return 0; /* it comes down the edges, behind the barrier */
 	return op_epoch_forward_cancel(op, epoch);
 }
 
@@ -377,6 +388,9 @@ take_message(struct op *op, const struct ctl_msg *m)
 
 	switch (m->kind) {
 	case CTL_TRIGGER: e->due = true; return barrier_decode(&e->due_bar, m->p, m->n);
+	case CTL_OVERTAKE:
+		e->overtake = !op->cls->source; /* a source's barrier is on its way anyway */
+		return barrier_decode(&e->overtake_bar, m->p, m->n);
 	case CTL_CANCEL: return take_cancel(op, ctl_u64(&b));
 	case CTL_COMPLETE:
 		epoch = ctl_u64(&b);
@@ -385,6 +399,7 @@ take_message(struct op *op, const struct ctl_msg *m)
 		e->complete = epoch;
 		if (op->cls->source && e->last != 0 && epoch >= e->last)
 			op->ended = true;
+		op_flight_complete(op, epoch);
 		if ((rc = op_base_complete(op, epoch)) != 0)
 			return rc;
 		return e->lanes ? op->cls->on_complete(op->self, op, epoch) : 0;
@@ -434,13 +449,18 @@ wait_cause(struct op *op, int rc)
 {
 	struct talk *t = &op->ep.talk;
 	struct pollfd p = { .fd = t->in, .events = POLLIN };
+	int64_t until = fio_mono_ns() + CAUSE_MS * 1000000LL;
 	struct ctl_msg m;
+	int64_t left;
 
-	(void)!talk_push(t); /* it may be deaf by now, and have spoken before */
 	do {
+		(void)!talk_push(t); /* it may be deaf by now, and have spoken before */
 		while (talk_next(t, &m) == 1)
 			take_cause(op, &m);
-	} while (op->ep.cause == 0 && fio_poll(&p, 1, CAUSE_MS) == 1 && talk_fill(t) == 1);
+		left = (until - fio_mono_ns()) / 1000000;
+		p.events = talk_due(t) ? POLLIN | POLLOUT : POLLIN;
+	} while (op->ep.cause <= 1 && left > 0 && fio_poll(&p, 1, (int)left) == 1 &&
+		 talk_fill(t) >= 0);
 	return op->ep.cause > 1 ? ferr_of(op->ep.cause) : rc;
 }
 
@@ -452,7 +472,7 @@ op_task_tell_failed(struct op *op, int rc)
 	bool echo = true,
 	     shell = op->ep.shell; /* echo: of a neighbour's end, told better elsewhere */
 
-	if (!op->ep.on || rc == 0 || rc == FERR_FENCED)
+	if (!op->ep.on || rc == 0 || (rc == FERR_FENCED && !shell))
 		return rc;
 	if (rc == FERR_CLOSED)
 		rc = ferr(FERR_IO, "its consumer left"); /* an end only in a bare shell */

@@ -95,13 +95,17 @@ check_store(const char *dir)
 {
 	char *chain = path_of(dir, subdirs[0]);
 	struct stat st;
-	bool ours;
+	int rc;
 
 	if (chain == NULL)
 		return ferr(FERR_NOMEM, "out of memory");
-	ours = fio_stat(chain, &st) == 0;
+	/* Somebody else may be making it right now: the chain comes first. */
+	if (fio_stat(chain, &st) == 0 ||
+	    (rc = store_each(dir, "", not_empty, (void *)(uintptr_t)dir)) == 0 ||
+	    fio_stat(chain, &st) == 0)
+		rc = 0;
 	free(chain);
-	return ours ? 0 : store_each(dir, "", not_empty, (void *)(uintptr_t)dir);
+	return rc;
 }
 
 int
@@ -477,7 +481,9 @@ store_attempt_new(const char *dir, uint64_t *attempt)
 	if (rc != 0)
 		return rc;
 	*attempt = n;
-	return store_each(dir, "attempts", drop_old, &(struct old){ dir, n });
+	(void)!store_each(dir, "attempts", drop_old,
+			  &(struct old){ dir, n }); /* or the next time */
+	return 0;
 }
 
 struct places {

@@ -143,33 +143,48 @@ newest(const char *dir, struct buf *out)
 	return rc;
 }
 
-/* Is that the state of a plain pipeline?  FERR_LOST: it is not. */
+/* The pipeline whose state that may be; FERR_LOST: it is none's. */
 static int
-read_plain(const char *from, struct known *k)
+read_known(const char *from, struct known *k)
 {
 	struct buf b = BUF_INIT;
-	long pid;
 	int rc = store_read(from, "job.json", MANIFEST_MAX, &b);
 
-	if (rc == 0)
-		rc = known_parse(k, b.p, b.n);
-	if (rc == 0 && !k->plain)
+	if (rc == 0 && (rc = known_parse(k, b.p, b.n)) == 0 && !k->plain)
 		rc = ferr(FERR_LOST, "%s is no plain pipeline's", from);
-	if (rc == 0 && store_locked(from, &pid))
-		rc = ferr(FERR_USAGE, "the pipeline still runs (process %ld); stop it first", pid);
 	buf_fini(&b);
+	return rc;
+}
+
+/* Take the lock of a plain pipeline, which cannot go on meanwhile: *lock. */
+static int
+read_plain(const char *from, const char *name, struct known *k, int *lock)
+{
+	int rc = read_known(from, k);
+
+	if (rc != 0)
+		return rc;
+	if ((*lock = store_lock(from)) < 0)
+		return ferr(FERR_USAGE, "the pipeline still runs: %s; stop it first", ferr_text());
+	known_fini(k);
+	if ((rc = read_known(from, k)) == 0 && k->adopted != NULL && strcmp(k->adopted, name) != 0)
+		rc = ferr(FERR_USAGE,
+			  "job '%s' goes on with it already; --clone makes another of it",
+			  k->adopted);
 	return rc;
 }
 
 /* Where the job begins: *plain says whose state it is; its name is NULL for a savepoint. */
 static int
-read_from(const char *from, struct buf *out, struct known *plain)
+read_from(const char *from, const char *name, bool clone, struct buf *out, struct known *plain,
+	  int *lock)
 {
 	int rc = store_read(from, "savepoint.json", MANIFEST_MAX, out);
 
+	*lock = -1;
 	if (rc != FERR_LOST)
 		return rc;
-	if ((rc = read_plain(from, plain)) == FERR_LOST)
+	if ((rc = read_plain(from, clone ? "" : name, plain, lock)) == FERR_LOST)
 		return ferr(FERR_USAGE, "%s holds no savepoint, and no plain pipeline's state",
 			    from);
 	return rc == 0 ? newest(from, out) : rc;
@@ -200,10 +215,11 @@ adopt_savepoint(const char *dir, const char *from, bool clone, bool rewind, cons
 	struct buf b = BUF_INIT;
 	struct ckpt_file f;
 	char place[32];
-	int rc;
+	int rc, lock;
 
 	ckpt_file_init(&f);
-	if ((rc = read_from(from, &b, &plain)) == 0 && (rc = ckpt_file_parse(&f, b.p, b.n)) != 0)
+	if ((rc = read_from(from, name, clone, &b, &plain, &lock)) == 0 &&
+	    (rc = ckpt_file_parse(&f, b.p, b.n)) != 0)
 		rc = ferr_prefix(rc, "the manifest in %s", from);
 	if (rc == 0 && f.kind == CKPT_FILE_DRAIN && !rewind)
 		rc = ferr(FERR_USAGE,
@@ -232,10 +248,13 @@ adopt_savepoint(const char *dir, const char *from, bool clone, bool rewind, cons
 		f.kind = CKPT_FILE_SAVEPOINT;
 	store_place_name(f.place, place);
 	b.n = 0;
-	if (rc == 0 && (rc = ckpt_file_print(&f, &b)) == 0)
-		rc = store_create(dir, place, b.p, b.n);
+	/* From then on the pipeline does not go on; if we end here, --from can be said again. */
 	if (rc == 0 && plain.name != NULL && !clone)
 		rc = hand_over(from, &plain, name);
+	if (rc == 0 && (rc = ckpt_file_print(&f, &b)) == 0)
+		rc = store_create(dir, place, b.p, b.n);
+	if (lock >= 0)
+		fio_close(lock);
 	known_fini(&plain);
 	ckpt_file_fini(&f);
 	buf_fini(&b);

@@ -183,9 +183,10 @@ take_up(struct child *c, const struct spawn *s)
 {
 	c->joined = true;
 	c->pid = s->pid;
-	if (fio_send_fds(s->guest, 0, s->map + AGENT_WIRE, s->nmap - AGENT_WIRE) == -1)
-		return ferr_sys(FERR_IO, "a stage is gone");
-	c->talking = talk_open(&c->talk, s->guest, s->guest) == 0;
+	if (fio_send_fds(s->guest, 0, s->map + AGENT_WIRE, s->nmap - AGENT_WIRE) == 0)
+		c->talking = talk_open(&c->talk, s->guest, s->guest) == 0;
+	if (!c->talking)
+		fio_close(s->guest);
 	return c->talking ? 0 : ferr(FERR_IO, "a stage is gone");
 }
 
@@ -244,8 +245,8 @@ kill_all(struct agent *a)
 	for (struct child *c = a->children; c != NULL; c = c->next) {
 		if (!c->joined)
 			fio_kill_group(c->pid, SIGKILL);
-		else if (c->talking && talk_push(&c->talk) != -1) /* it is told why before */
-			talk_close(&c->talk);
+		else if (c->talking)
+			talk_close(&c->talk); /* what it is to know has gone */
 		c->talking = c->talking && !c->joined;
 	}
 	return 0;

@@ -231,6 +231,9 @@ take_request(struct run *r, struct client *c, char *line)
 		r->kill_by = r->now + 1000;
 		if (r->phase == RUN_WAITING)
 			run_set_phase(r, RUN_ENDED);
+	} else if ((strcmp(line, "restart") == 0 || strcmp(line, "rescale") == 0) &&
+		   r->conf.nguests > 0) {
+		say_error(c, 2, "a pipeline in a plain shell is stopped, and started again there");
 	} else if ((strcmp(line, "restart") == 0 || strcmp(line, "rescale") == 0) && r->again) {
 		say_error(c, 1, "a restart is under way already; try again when it is through");
 	} else if (strcmp(line, "restart") == 0 || strcmp(line, "rescale") == 0) {

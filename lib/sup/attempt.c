@@ -326,6 +326,33 @@ make_subs(struct run *r)
 	return 0;
 }
 
+/* Records in flight belong to an edge: the graph must be the one that they were in. */
+static int
+check_flights(const struct run *r)
+{
+	const struct ckpt_stage *in = NULL;
+	bool same = r->newest.nstages == r->job->nstages;
+
+	for (unsigned i = 0; i < r->newest.nstages; i++) {
+		const struct ckpt_stage *old = &r->newest.stage[i];
+		bool there = false;
+
+		for (unsigned k = 0; k < old->parallel; k++)
+			in = old->sub[k].flight.n > 0 ? old : in;
+		for (unsigned k = 0; k < r->job->nstages; k++)
+			there = there || (strcmp(r->job->stage[k].name, old->name) == 0 &&
+					  strcmp(r->job->stage[k].words[0], old->tool) == 0);
+		same = same && there;
+	}
+	if (in == NULL || same)
+		return 0;
+	return ferr(FERR_CORRUPT,
+		    "the checkpoint is unaligned: it holds records on their way to '%s', and this "
+		    "job has other stages; make a savepoint with the old ones first, or end it "
+		    "with fcoord stop",
+		    in->name);
+}
+
 /* State that no stage of this job would take up must not be forgotten by accident. */
 static int
 check_stages(const struct run *r)
@@ -350,7 +377,7 @@ check_stages(const struct run *r)
 			    "of that name; name the stage that goes on with it (--name %s); %s",
 			    old->name, old->tool, old->name, task_anew(r->conf.nguests > 0));
 	}
-	return 0;
+	return check_flights(r);
 }
 
 /* Key groups are fixed for the life of the state, whatever -p is now (C35). */

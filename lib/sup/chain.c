@@ -287,7 +287,8 @@ open_still(const struct run *r, const char *name)
 	size_t stem, other;
 	uint64_t attempt, k, a, next;
 
-	if (!split_name(name, &stem, &attempt, &k) || attempt != r->attempt)
+	if (!split_name(name, &stem, &attempt, &k) || attempt != r->attempt ||
+	    strncmp(name + stem, ".flight-", 8) == 0) /* a single part */
 		return false;
 	for (unsigned i = 0; i < r->nkept; i++) {
 		for (unsigned f = 0; f < r->kept[i].n; f++) {

@@ -9,10 +9,11 @@
 #include "fio/fio.h"
 #include "fio/proc.h"
 #include "manifest/job_chain.h"
+#include "sup/agent.h"
 
 #define GATHER_NS 10000000000LL
-#define JOIN_MAX (1u << 20) /* bytes of what a stage says */
-#define GUESTS_MAX 4096u
+#define JOIN_MAX (1u << 20)		       /* bytes of what a stage says */
+#define GUESTS_MAX (FIO_FD_HIGH - AGENT_GUEST) /* their descriptors in the agent */
 
 struct visitor {
 	int fd;
@@ -125,13 +126,22 @@ enter(struct hall *a, struct visitor *v, const struct ctl_msg *m)
 	a->of = of;
 	run = ctl_bytes(&b, &n);
 	e = &member[a->n];
-	*e = (struct job_member){ .nth = ctl_u32(&b), .nin = ctl_u32(&b) };
+	*e = (struct job_member){ 0 };
+	e->nth = ctl_u32(&b);
+	e->nin = ctl_u32(&b);
 	v->pid = ctl_u32(&b);
 	v->facts = ctl_text(&b);
 	if (m->kind != CTL_JOIN || b.bad || v->facts == NULL || n != sizeof(e->run) ||
-	    !is_ours(a->h, run) || a->n == GUESTS_MAX)
+	    !is_ours(a->h, run))
 		return 0;
 	memcpy(e->run, run, n);
+	for (unsigned i = 0; i < a->n; i++) {
+		if (member[i].nth == e->nth && memcmp(member[i].run, e->run, n) == 0)
+			return ferr(FERR_USAGE,
+				    "two stages read the same stage (tee, or a second sink in "
+				    ">( ... )); with FSTATE a pipeline has one sink, and each "
+				    "stage one reader");
+	}
 	e->facts = v->facts;
 	e->nfacts = strlen(v->facts);
 	of[a->n++] = v;
@@ -187,7 +197,7 @@ round_of(struct hall *a, int64_t until)
 		*at = v->next;
 		leave(v);
 	}
-	if (gone)
+	if (gone && a->ev.signals == 0)
 		return ferr(FERR_IO, "a stage ended before the pipeline had begun");
 	return a->ev.signals > 0	? ferr(FERR_IO, "%s", "")
 	       : fio_mono_ns() >= until ? FERR_CLOSED
@@ -219,15 +229,20 @@ hall_refuse(const struct run_guest *guest, unsigned n, int status)
 }
 
 int
-hall_gather(int hall, int child, const struct hello *h, struct job **job, struct run_guest **guest)
+hall_gather(int hall, int child, const struct hello *h, struct job **job, struct run_guest **guest,
+	    int *signal)
 {
 	struct hall a = { .listen = hall, .child = child, .h = h };
 	int64_t until = fio_mono_ns() + GATHER_NS;
 	const char *missing = "";
 	struct visitor *v;
-	int rc = ev_init(&a.ev);
+	int rc = h->n <= GUESTS_MAX
+		     ? 0
+		     : ferr(FERR_USAGE, "a pipeline with state has at most %d stages", GUESTS_MAX);
 
 	*job = NULL;
+	if (rc != 0 || (rc = ev_init(&a.ev)) != 0)
+		return rc;
 	while (rc == 0 && (rc = job_of_chain(job, h, a.member, a.n, &missing)) == 0)
 		rc = round_of(&a, until);
 	if (rc == FERR_CLOSED)
@@ -245,6 +260,7 @@ hall_gather(int hall, int child, const struct hello *h, struct job **job, struct
 	}
 	free(a.member);
 	free(a.of);
+	*signal = a.ev.signal;
 	ev_fini(&a.ev);
 	return rc;
 }

@@ -13,10 +13,10 @@ int hall_open(const char *dir);
 /*
  * Until all stages that h names are there: their job, with what they say of themselves, and how to
  * reach stage i of it, (*guest)[i]; both are the caller's.  FERR_USAGE: one is not there within
- * 10 s; FERR_IO: one has ended, or child (a pidfd) has.
+ * 10 s; FERR_IO: one has ended, or child (a pidfd) has, or a signal came.
  */
 int hall_gather(int hall, int child, const struct hello *h, struct job **job,
-		struct run_guest **guest);
+		struct run_guest **guest, int *signal);
 /* Tell those n, who wait, with which status the pipeline ends; their descriptors are closed. */
 void hall_refuse(const struct run_guest *guest, unsigned n, int status);
 /* Nobody can come any more. */

@@ -21,6 +21,7 @@
 #define HEAR_MAX 16  /* reads of the agent's words a turn */
 #define KILL_MS 5000 /* how long an agent may take to kill its children */
 #define LINE_MAX_BYTES 4096
+#define ECHO_MS 200 /* after a stage that ended because of another, the other is waited for */
 
 /* ---- saying ---- */
 
@@ -100,6 +101,13 @@ run_fail(struct run *r, int status, const char *fmt, ...)
 	return 0;
 }
 
+/* Of a plain pipeline: a stage that came by itself. */
+static bool
+is_guest(const struct run *r, const struct sub *s)
+{
+	return s->stage < r->conf.nguests;
+}
+
 static void
 exited(struct run *r, struct sub *s, int status, bool meant)
 {
@@ -112,6 +120,16 @@ exited(struct run *r, struct sub *s, int status, bool meant)
 		return; /* the last epoch is complete */
 	if (r->phase == RUN_ENDED || (r->phase == RUN_KILLING && meant))
 		return;
+	if (is_guest(r, s)) {
+		/* We cannot know how it ended; who fails says so before, or is the echo of another.
+		 */
+		if (s->told)
+			r->echo_at = r->echo_at != 0 ? r->echo_at : r->now;
+		else
+			run_fail(r, 1, "%s (process %u) was killed, or ended without a word", stage,
+				 s->pid);
+		return;
+	}
 	status_name(status, how, sizeof(how));
 	/* Its own words came before, unless it was killed. */
 	run_fail(r,
@@ -191,8 +209,12 @@ take_failed(struct run *r, struct sub *s, struct ctl_body *b)
 	char *text = ctl_text(b);
 
 	/* A consumer that left, or a stream that broke off, is an echo of another's end. */
-	if (text != NULL && text[0] == '\0') /* it has said it itself */
+	s->told = true;
+	if (is_guest(r, s) && status != 1) /* it has said it itself */
 		run_fail(r, status, "%s", "");
+	else if (is_guest(r, s))
+		r->echo_at =
+		    r->echo_at != 0 ? r->echo_at : r->now; /* or the echo of another's end */
 	else if (text != NULL && status != 1)
 		run_fail(r, status, "%s-%u: %s", r->job->stage[s->stage].name, s->index, text);
 	free(text);
@@ -302,12 +324,29 @@ hear(struct run *r)
 /* ---- what the coordinator decides ---- */
 
 static void
-to_sources(struct run *r, enum ctl_kind kind, const void *p, size_t n)
+to_sources(struct run *r, const void *p, size_t n)
 {
 	for (unsigned i = 0; i < r->nsubs; i++) {
 		if (r->ckpt_sub[i].source)
-			(void)!talk_put(&r->talk, kind, i, p, n);
+			(void)!talk_put(&r->talk, CTL_TRIGGER, i, p, n);
 	}
+}
+
+/* Everyone but sources, whose barriers leave at once anyway. */
+static void
+to_late(struct run *r, const void *p, size_t n)
+{
+	for (unsigned i = 0; i < r->nsubs; i++) {
+		if (!r->ckpt_sub[i].source && !r->ckpt_sub[i].acked)
+			(void)!talk_put(&r->talk, CTL_OVERTAKE, i, p, n);
+	}
+}
+
+static void
+to_everyone(struct run *r, enum ctl_kind kind, const void *p, size_t n)
+{
+	for (unsigned i = 0; i < r->nsubs; i++)
+		(void)!talk_put(&r->talk, kind, i, p, n);
 }
 
 static void
@@ -350,16 +389,20 @@ act(struct run *r, const struct ckpt_act *a)
 			return ferr_sys(FERR_IO, "no random numbers");
 		memcpy(r->barrier, bar.id, sizeof(bar.id));
 		barrier_encode(&bar, p);
-		to_sources(r, CTL_TRIGGER, p, sizeof(p));
+		to_sources(r, p, sizeof(p));
+		return 0;
+	case ACT_OVERTAKE:
+		memcpy(bar.id, r->barrier, sizeof(bar.id));
+		barrier_encode(&bar, p);
+		to_late(r, p, sizeof(p));
 		return 0;
 	case ACT_CANCEL:
 		run_say(r, "checkpoint %" PRIu64 " given up: %s", a->epoch, a->text);
-		to_sources(r, CTL_CANCEL, e, sizeof(e));
+		to_everyone(r, CTL_CANCEL, e, sizeof(e));
 		return 0;
 	case ACT_STORE: store_epoch(r, a); return 0;
 	case ACT_COMPLETE:
-		for (unsigned i = 0; i < r->nsubs; i++)
-			(void)!talk_put(&r->talk, CTL_COMPLETE, i, e, sizeof(e));
+		to_everyone(r, CTL_COMPLETE, e, sizeof(e));
 		chain_tidy(r);
 		ask_phase(r);
 		return 0;
@@ -406,7 +449,7 @@ kill_attempt(struct run *r)
 	r->kill_by = r->now + KILL_MS;
 	le32put(status, (uint32_t)(r->fail_status < 128 ? r->fail_status : 1));
 	for (unsigned i = 0; i < r->nsubs && r->talking; i++) {
-		if (r->sub[i].stage < r->conf.nguests)
+		if (is_guest(r, &r->sub[i]))
 			(void)!talk_put(&r->talk, CTL_FAILED, i, status, sizeof(status));
 	}
 	if (r->talking)
@@ -495,6 +538,9 @@ advance(struct run *r)
 		return r->again && !r->stop_asked && !ask_stops(r)
 			   ? begin_again(r)
 			   : (run_set_phase(r, RUN_ENDED), 0);
+	/* Nobody has told a better cause for a while. */
+	if (!r->failed && r->echo_at != 0 && (r->alive == 0 || r->now - r->echo_at >= ECHO_MS))
+		run_fail(r, 1, "%s", "");
 	if (r->alive == 0 && !r->failed && (r->phase == RUN_RUNNING || r->phase == RUN_STOPPING))
 		run_fail(r, 1, "all subtasks have ended, and the job has not");
 	if (r->phase == RUN_KILLING && r->alive == 0)
@@ -517,7 +563,8 @@ take_signals(struct run *r)
 	} else {
 		r->fatal = true;
 		r->kill_by = r->now;
-		run_fail(r, 128 + r->ev.signal, "ended by a signal");
+		run_fail(r, 128 + r->ev.signal, "%s",
+			 r->conf.nguests > 0 ? "" : "ended by a signal");
 		if (r->phase == RUN_WAITING)
 			run_set_phase(r, RUN_ENDED);
 	}
@@ -548,6 +595,8 @@ turn(struct run *r)
 		until = r->kill_by;
 	if (r->stats_at < until && (r->phase == RUN_RUNNING || r->phase == RUN_STOPPING))
 		until = r->stats_at;
+	if (r->echo_at != 0 && !r->failed && r->echo_at + ECHO_MS < until)
+		until = r->echo_at + ECHO_MS;
 	if (until != CKPT_NEVER)
 		at = until * 1000000;
 	if (r->phase == RUN_KILLING && r->alive == 0)
@@ -649,7 +698,7 @@ run_job(const struct run_conf *conf, int *signal)
 		hall_refuse(conf->guest, conf->nguests, r.fail_status);
 	ask_close(&r);
 	if (rc == 0 && !r.over) {
-		*signal = r.fatal ? r.ev.signal : 0;
+		*signal = r.fatal ? r.ev.signal : r.fail_status >= 128 ? r.told_signal : 0;
 		rc = ferr(ferr_of(r.fatal ? 1 : r.fail_status), "%s", r.fail_text);
 	} else if (rc == 0 && r.stop_asked) {
 		*signal = r.ev.signal != 0 ? r.ev.signal : r.told_signal;

@@ -10,6 +10,7 @@
 struct sub {
 	unsigned stage, index;
 	bool ready;
+	bool told; /* that it ends, and why */
 	uint32_t pid;
 	uint64_t equal;
 	struct snap snap;	/* of the epoch at hand */
@@ -81,6 +82,8 @@ struct run {
 	unsigned signals; /* seen */
 	int told_signal;  /* by a stage of a plain pipeline */
 	bool given;	  /* the agent has the guests */
+	int64_t
+	    echo_at; /* ms, when the first stage ended, which may be because of another's end; 0 */
 };
 
 /* run.c */

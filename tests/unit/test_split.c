@@ -359,8 +359,9 @@ T(an_unterminated_last_line_is_held)
 	read_until(&in, 9, &schema, &got, &place);
 	s = fresh(&in);
 	T_INT(split_load(s, place.p, place.n), 0);
-	T_OK(s->done);
+	T_OK(s->done && s->left);
 	T_INT(split_changed(s, true), SPLIT_SAME);
+	T_INT(split_changed(s, false), SPLIT_GROWN);
 	put("a", "4\n5,6\n");
 	T_INT(split_changed(s, true), SPLIT_GROWN);
 	split_free(s);
@@ -376,6 +377,73 @@ T(an_unterminated_last_line_is_held)
 }
 
 /* ---- files that are not what they were ---- */
+
+T(an_empty_file_has_no_format_yet)
+{
+	struct input in = { .name = "a", .kind = SPLIT_FILE };
+	struct buf got = BUF_INIT, place = BUF_INIT;
+	struct schema schema;
+
+	t_dir_begin();
+	put("a", "");
+	in.name = in_dir("a");
+	schema_init(&schema);
+	read_until(&in, 9, &schema, &got, &place);
+	T_INT(got.n, 0);
+	put("a", "{\"a\":1}\n");
+	T_INT(read_from(&in, 0, &schema, &got, &place), 0);
+	T_INT(row_get(got.p, 0).i, 1);
+	buf_fini(&got);
+	buf_fini(&place);
+	schema_fini(&schema);
+	t_dir_end();
+}
+
+T(a_file_that_has_moved)
+{
+	struct input in = { .kind = SPLIT_FILE, .hold = true };
+	struct buf got = BUF_INIT, place = BUF_INIT;
+	struct split_head h;
+	struct schema schema;
+	struct split *s;
+	bool more;
+
+	t_dir_begin();
+	put("a", "{\"a\":1}\n{\"a\":2}\n");
+	in.name = in_dir("a");
+	schema_init(&schema);
+	read_until(&in, 9, &schema, &got, &place);
+	s = fresh(&in);
+	T_INT(split_load(s, place.p, place.n), 0);
+	T_INT(split_offset(s), 16);
+	T_OK(!split_blank(s));
+	T_INT(split_changed(s, true), SPLIT_SAME);
+	t_shell("cd %s; cp a b; sed -i s/1/3/ a", t_dir);
+	T_INT(split_changed(s, true), SPLIT_OTHER);
+	split_look(&h, in_dir("a"));
+	T_INT(split_match(s, &h), SPLIT_NOT);
+	t_shell("cd %s; rm a; gzip b; head -c 9 b.gz >c", t_dir);
+	T_INT(split_changed(s, true), SPLIT_GONE);
+	split_look(&h, in_dir("c"));
+	T_OK(h.packed);
+	T_INT(split_match(s, &h), SPLIT_NOT);
+	split_look(&h, in_dir("b.gz"));
+	T_INT(split_match(s, &h), SPLIT_ALIKE); /* whatever its inode is */
+	T_INT(split_move(s, in_dir("b.gz"), &more), 0);
+	T_OK(!more);
+	T_INT(split_changed(s, true), SPLIT_SAME);
+	split_look(&h, in_dir("b.gz"));
+	T_INT(split_match(s, &h), SPLIT_SELF);
+	t_shell("cd %s; gunzip -c b.gz >d; head -c 15 d >e; echo >>d", t_dir);
+	T_INT(split_move(s, in_dir("e"), &more), FERR_LOST);
+	T_INT(split_move(s, in_dir("d"), &more), 0);
+	T_OK(more);
+	split_free(s);
+	buf_fini(&got);
+	buf_fini(&place);
+	schema_fini(&schema);
+	t_dir_end();
+}
 
 /* Read 2 records of file "log", let it be changed by a shell, go on: the values of field a. */
 static int

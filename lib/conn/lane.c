@@ -263,13 +263,15 @@ static int
 run_publish(struct work_job *w)
 {
 	struct lane_job *j = job_of(w);
+	bool first = j->epoch == j->lane->task->epoch;
 	int rc = 0;
 
+	dest_begin(j->lane->dest, first);
 	for (unsigned i = 0; i < j->files.n && rc == 0; i++)
 		rc = publish_stretch(j->lane, &j->files.v[i]);
 	if (rc == 0)
 		rc = dest_done(j->lane->dest);
-	return j->epoch == j->lane->task->epoch ? lane_blame(j->lane->task, rc) : rc;
+	return first ? lane_blame(j->lane->task, rc) : rc;
 }
 
 static int

@@ -401,8 +401,17 @@ begin_piece(void *cookie, const struct piece *p)
 	}
 	if (fio_fstat(fd, &st) == -1)
 		return ferr_sys(FERR_IO, "%s%s", dir_of(d), p->path);
+	if (st.st_nlink == 0)
+		return ferr(FERR_CORRUPT,
+			    "%s%s was removed while it is being written: output is lost", dir_of(d),
+			    p->path);
 	if ((uint64_t)st.st_size < p->offset)
 		return refuse_short(d, p->path, (uint64_t)st.st_size, p->offset);
+	if (!d->first && (uint64_t)st.st_size > p->offset)
+		return ferr(FERR_CORRUPT,
+			    "somebody else writes to %s%s: it has %" PRIu64
+			    " bytes, and ours end at %" PRIu64 "; only one job may write there",
+			    dir_of(d), p->path, (uint64_t)st.st_size, p->offset);
 	return 0;
 }
 
@@ -450,6 +459,12 @@ end_piece(void *cookie)
 }
 
 const struct piece_sink dest_sink = { .begin = begin_piece, .data = put_data, .end = end_piece };
+
+void
+dest_begin(struct lane_dest *d, bool first)
+{
+	d->first = first;
+}
 
 int
 dest_done(struct lane_dest *d)

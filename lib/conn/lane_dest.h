@@ -67,6 +67,9 @@ int dest_sync(struct lane_dest *d);
 /* Publishing: feed pieces (a piece_sink whose cookie is d), then dest_done, which makes all of it
  * durable and shows what is to be seen. */
 extern const struct piece_sink dest_sink; /* its cookie is to be set */
+/* Pieces follow.  first: they may have been published before, so that more may be there than they
+ * begin behind; else that is what somebody else has written (FERR_CORRUPT). */
+void dest_begin(struct lane_dest *d, bool first);
 int dest_done(struct lane_dest *d);
 
 /* Remove hidden parts for which gone(cookie, path, name) says so, and half-made claims. */

@@ -36,6 +36,7 @@ struct lane_dest {
 	int hold;	   /* .fjord, locked shared; -1 */
 	char claim[34];	   /* what .fjord must say */
 	bool claimed;	   /* ... and was seen to say when the first part was made */
+	bool first;	   /* what is published may have been published before */
 	uint64_t end;	   /* FILE: of the last piece since dest_done; 0: none */
 };
 

@@ -62,6 +62,14 @@ lane_file_new(struct lane_file **out, const struct lane_file_conf *conf)
 	f->name = conf->path != NULL ? conf->path : "stdout";
 	f->regular =
 	    conf->path != NULL || (fio_fstat(op_stdout(), &st) == 0 && S_ISREG(st.st_mode));
+	if (conf->path != NULL && !conf->atleast && fio_stat(conf->path, &st) == 0 &&
+	    !S_ISREG(st.st_mode)) {
+		free(f);
+		return ferr(FERR_USAGE,
+			    "%s is not a regular file: what it was given cannot be looked at again "
+			    "after a crash; say --guarantee at-least-once, or null: for nothing",
+			    conf->path);
+	}
 	snprintf(f->signature, sizeof(f->signature), "%s file", fmt_name(conf->format));
 	*out = f;
 	return 0;

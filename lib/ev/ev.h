@@ -2,7 +2,8 @@
  * ev -- waiting: descriptors, a deadline, and signals as events.
  *
  * A round: ev_begin, ev_watch what matters now, ev_wait.  Signals (INT, TERM, HUP) are counted, no
- * handler does work.
+ * handler does work.  The same one again within 200 ms is the same one said twice: timeout(1)
+ * signals its child, and then the group.
  */
 #ifndef EV_EV_H
 #define EV_EV_H
@@ -17,6 +18,8 @@ struct ev {
 	int sigfd;
 	int signal;	  /* the first that came, 0: none */
 	unsigned signals; /* how many */
+	int last;	  /* signal, and when it came, monotonic ns */
+	int64_t last_at;
 	struct pollfd *fds;
 	unsigned n, cap;
 	bool quiet; /* the last wait ended by its deadline */

@@ -2,18 +2,14 @@
 #include "manifest/ckpt_json.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 
 #include <jansson.h>
 
-#include "base/hash.h"
 #include "base/time.h"
 #include "manifest/manifest_internal.h"
+#include "manifest/sealed.h"
 
 #define VERSION 1
-#define TAIL_HEAD ",\"crc32c\":\""
-#define TAIL_END "\"}\n"
-#define TAIL (sizeof(TAIL_HEAD) - 1 + 8 + sizeof(TAIL_END) - 1)
 
 static const char *const kinds[] = { "checkpoint", "savepoint", "stop", "drain", "final" };
 static const char *const merges[] = { "min", "max", "sum" }; /* enum snap_merge */
@@ -194,9 +190,7 @@ ckpt_file_print(const struct ckpt_file *f, struct buf *out)
 		if ((rc = buf_puts(out, i == 0 ? "\n" : ",\n")) != 0 ||
 		    (rc = put_stage(out, &f->stage[i])) != 0)
 			goto fail;
-	if ((rc = buf_putc(out, ']')) != 0 ||
-	    (rc = buf_printf(out, TAIL_HEAD "%08" PRIx32 TAIL_END,
-			     crc32c(0, out->p + begin, out->n - begin))) != 0)
+	if ((rc = buf_putc(out, ']')) != 0 || (rc = sealed_end(out, begin)) != 0)
 		goto fail;
 	return 0;
 fail:
@@ -441,27 +435,6 @@ get_all(struct ckpt_file *f, json_t *v)
 	return 0;
 }
 
-/* The last member holds the sum of all bytes before it. */
-static int
-check_sum(const uint8_t *p, size_t n)
-{
-	char want[TAIL + 1], shown[QUOTE_MAX];
-
-	if (n < TAIL)
-		return ferr(FERR_CORRUPT, "the manifest is cut off: it has %zu bytes", n);
-	snprintf(want, sizeof(want), TAIL_HEAD "%08" PRIx32 TAIL_END, crc32c(0, p, n - TAIL));
-	if (memcmp(p + n - TAIL, TAIL_HEAD, sizeof(TAIL_HEAD) - 1) != 0 ||
-	    memcmp(p + n - sizeof(TAIL_END) + 1, TAIL_END, sizeof(TAIL_END) - 1) != 0)
-		return ferr(FERR_CORRUPT, "the manifest is cut off: its checksum is missing");
-	if (memcmp(p + n - TAIL, want, TAIL) != 0)
-		return ferr(FERR_CORRUPT,
-			    "the manifest is damaged: its checksum is %s, and that of "
-			    "its bytes %.8s",
-			    quote((const char *)p + n - TAIL + sizeof(TAIL_HEAD) - 1, 8, shown),
-			    want + sizeof(TAIL_HEAD) - 1);
-	return 0;
-}
-
 int
 ckpt_file_parse(struct ckpt_file *f, const uint8_t *p, size_t n)
 {
@@ -470,7 +443,7 @@ ckpt_file_parse(struct ckpt_file *f, const uint8_t *p, size_t n)
 	json_t *v;
 	int rc;
 
-	if ((rc = check_sum(p, n)) != 0)
+	if ((rc = sealed_check("the manifest", p, n)) != 0)
 		return rc;
 	if ((v = json_loadb((const char *)p, n, JSON_REJECT_DUPLICATES, &e)) == NULL)
 		return json_error_code(&e) == json_error_out_of_memory ? no_memory() : corrupt(&e);

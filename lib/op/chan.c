@@ -461,8 +461,6 @@ step(struct op *op, struct chan *c)
 		if (rc != 0)
 			return rc;
 	}
-	if (c->narrow)
-		c->narrow = fio_pipe_size(c->link.fd, LINK_PIPE) < 0;
 	return chan_fill(c);
 }
 

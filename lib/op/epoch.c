@@ -480,8 +480,8 @@ op_epoch_take(struct op *op, const struct barrier *b)
 	barrier_encode(b, p);
 	if (rc == 0)
 		rc = to_all(op, FRAME_BARRIER, p, sizeof(p));
-	for (unsigned i = 0; i < op->nout; i++)
-		op->out[i].narrow = (b->flags & BARRIER_UNALIGNED) != 0;
+	for (unsigned i = 0; i < op->nout && (b->flags & BARRIER_UNALIGNED) != 0; i++)
+		out_overtook(&op->out[i]);
 	if ((b->flags & LAST) != 0)
 		e->last = b->epoch;
 	if (rc == 0)

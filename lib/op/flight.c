@@ -13,15 +13,15 @@
  * Frames are those of the edge, SCHEMA first and before each change of numbers; of the others only
  * DATA, IDLE and ACTIVE matter.  Their sequence numbers tell nothing.
  *
- * A reader that holds much already narrows the pipe to a page while it reads ahead, and its writer
- * then holds back (out_full): what a barrier lets pass is little from then on.  Beyond KEPT_MAX for
- * an input nothing is read ahead; the barrier is waited for as an aligned one, until there is room.
+ * What was read ahead makes room in the edge; the writer leaves it empty until we have come to what
+ * follows the barrier (out_overtook), so that little is added with every barrier.  With more than
+ * KEPT_MAX for an input nothing is read ahead; the barrier is waited for as an aligned one, until
+ * there is room.
  *
  * A restore puts them in front of what comes from the edges.  When the inputs are not the same as
  * they were, a row goes to who owns its key group, else to who adopts the old subtask, and marks
  *are left out: every watermark is told again (op_tell_restored).
  */
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,8 +33,6 @@
 
 #define SECTION_HDR 16u
 #define KEPT_MAX (4u << 20) /* bytes in memory, times the number of inputs */
-#define NARROW_AT LINK_READ /* more than an input that keeps up ever has */
-#define NARROW 4096
 
 /* ---- reading ahead ---- */
 
@@ -52,15 +50,6 @@ op_flight_may(const struct op *op)
 	for (unsigned i = 0; i < op->nin; i++)
 		sum += kept(&op->in[i]);
 	return sum <= (size_t)KEPT_MAX * op->nin;
-}
-
-/* The writer has lent pages to the pipe by now, and knows its full size (link.h).  As long as more
- * is in it than a page, this is refused. */
-static void
-narrow(struct chan *c)
-{
-	if (!c->narrow && c->link.kind == LINK_PIPE_ && kept(c) > NARROW_AT)
-		c->narrow = fcntl(c->link.fd, F_SETPIPE_SZ, NARROW) != -1;
 }
 
 /* The rest of the frame at hand stands in the link's buffer, which is going to move. */
@@ -133,11 +122,7 @@ read_ahead(struct op *op, struct chan *c)
 {
 	int rc = pass_frames(op, c);
 
-	if (rc != 0)
-		return rc;
-	rc = chan_fill(c);
-	narrow(c);
-	return rc;
+	return rc != 0 ? rc : chan_fill(c);
 }
 
 /* ---- what is in flight ---- */

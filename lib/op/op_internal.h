@@ -38,8 +38,9 @@ struct out {
 	unsigned frames;	     /* input frames since then */
 	uint64_t total;		     /* rows that have been sealed */
 	int64_t pushed;		     /* when what is queued was last pushed because of its age */
-	int pipe;		     /* its size at the beginning; -1: none */
-	bool narrow;		     /* the reader may have narrowed it (flight.c) */
+	uint64_t put;		     /* bytes given to the link */
+	uint64_t mark;	 /* ... of which so many came before the last pause (out_overtook) */
+	unsigned pauses; /* that are still to be made */
 };
 
 /* An edge: the outputs to the subtasks of one consumer. */
@@ -50,10 +51,12 @@ struct out_edge {
 int out_open(struct out *o, int fd, const struct schema *schema, const struct fmt_write_conf *fmt);
 void out_close(struct out *o);
 int out_hello(struct out *o, const struct hello *h);
-bool out_full(struct out *o); /* no more rows for now */
-int out_push(struct out *o);	/* send what is queued as far as it goes */
-int out_seal(struct out *o);	/* send what has gathered */
-int out_release(struct out *o); /* and what a table holds back */
+bool out_full(struct out *o);	  /* no more rows for now */
+bool out_paused(struct out *o);	  /* ... which no event ends */
+void out_overtook(struct out *o); /* an unaligned barrier has been put */
+int out_push(struct out *o);	  /* send what is queued as far as it goes */
+int out_seal(struct out *o);	  /* send what has gathered */
+int out_release(struct out *o);	  /* and what a table holds back */
 int out_control(struct out *o, enum frame_kind kind, const void *payload, size_t n);
 int out_mark(struct out *o, int64_t wm, int64_t now);
 int out_rows(struct out *o, const uint8_t *p, const uint8_t *end, unsigned rows, int64_t now);
@@ -107,7 +110,6 @@ struct chan {
 	size_t replay_at;
 	size_t ahead;	 /* bytes behind link.at that were read ahead (flight.c) */
 	uint64_t nahead; /* frames in them */
-	bool narrow;	 /* its pipe is, until what was read ahead has been processed */
 	enum end_reason why;
 	bool within; /* the last error came from the class, not from the edge */
 };
@@ -236,7 +238,7 @@ void op_epoch_close(struct op *op);
 /* flight.c: unaligned barriers (C26) */
 bool op_flight_may(const struct op *op); /* is there room for more? */
 int op_flight_begin(struct op *op);	 /* the snapshot is noted: read ahead what is awaited */
-int op_flight_step(struct op *op);  /* a piece of that: 1 done something, 0 nothing is here now */
+int op_flight_step(struct op *op); /* a piece of that: 1 done something, 0 nothing is here now */
 int op_flight_cancel(struct op *op, uint64_t epoch); /* as the coordinator says */
 void op_flight_complete(struct op *op, uint64_t epoch);
 int op_flight_restore(struct op *op);

@@ -1,4 +1,7 @@
 /* out: an output of an operator; see op_internal.h. */
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+
 #include "fio/fio.h"
 #include "op/op_internal.h"
 
@@ -13,6 +16,7 @@ left(const struct out *o, int rc)
 static int
 put_bytes(struct out *o, const void *p, size_t n)
 {
+	o->put += n;
 	return left(o, link_out_put(&o->link, p, n));
 }
 
@@ -84,16 +88,50 @@ put_hello(struct out *o, const struct buf *payload)
 }
 
 /*
- * A reader that has read ahead makes the pipe narrow, or every unaligned barrier would let a whole
- * pipe and queue more pass.  Then the queue is short, too.
+ * A reader reads ahead up to an unaligned barrier, and then nothing before it has processed that:
+ * if we filled the pipe again each time, its memory would grow by that with every barrier.  So a
+ * little follows the barrier, and no more until all of it has been read.  It may have been read
+ * with the barrier; what then follows is read only in its turn, so we wait once more, and are free.
  */
+#define BEHIND_BARRIER (FRAME_AIM / 2) /* a frame */
+
+void
+out_overtook(struct out *o)
+{
+	if (o->link.kind == LINK_FILE)
+		return;
+	o->pauses = 2;
+	o->mark = o->put;
+}
+
+/* Of a local socket and of a pipe, whose ends both tell it. */
+static bool
+all_read(const struct out *o)
+{
+	unsigned long ask = o->link.kind == LINK_SOCK ? SIOCOUTQ : FIONREAD;
+	int left_over;
+
+	return link_out_waiting(&o->link) == 0 &&
+	       (ioctl(o->link.fd, ask, &left_over) == -1 || left_over == 0);
+}
+
+bool
+out_paused(struct out *o)
+{
+	if (o->pauses == 0 || o->put <= o->mark + BEHIND_BARRIER)
+		return false;
+	if (all_read(o)) {
+		o->pauses--;
+		o->mark = o->put;
+		return false;
+	}
+	return true;
+}
+
 bool
 out_full(struct out *o)
 {
-	if (link_out_waiting(&o->link) <= FRAME_AIM || link_out_full(&o->link))
-		return link_out_full(&o->link);
-	o->narrow = o->narrow && fio_pipe_size(o->link.fd, 0) < o->pipe;
-	return o->narrow;
+	return link_out_full(&o->link) || out_paused(o);
 }
 
 int

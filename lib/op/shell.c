@@ -300,6 +300,21 @@ check_sides(struct op *op)
 	return rc;
 }
 
+/* The stages before have ended, and those behind wait. */
+static bool
+left_behind(const struct op *op)
+{
+	bool ended = false;
+
+	for (unsigned i = 0; i < op->nout; i++) {
+		if (broken(op->out[i].link.fd))
+			return false;
+	}
+	for (unsigned i = 0; i < op->nin; i++)
+		ended = ended || broken(op->in[i].link.fd);
+	return ended && op->nout > 0;
+}
+
 static int
 join_message(struct op *op, struct buf *out)
 {
@@ -382,7 +397,13 @@ join(struct op *op, struct taken *t)
 	    (rc = buf_cstr(&path) != NULL ? 0 : FERR_NOMEM) == 0)
 		rc = join_message(op, &message);
 	while (rc == 0 && (rc = try_join(op, (const char *)path.p, &message, t)) == 0) {
-		if (deserted(op) || op->conf.host != NULL) {
+		if (left_behind(op)) {
+			rc =
+			    ferr(FERR_IO,
+				 "nobody coordinates a pipeline with state in %s: what comes in is "
+				 "a copy, or the other stages have ended",
+				 op->conf.state);
+		} else if (deserted(op) || op->conf.host != NULL) {
 			rc = ferr(FERR_IO, "%s", "");
 		} else if (fio_mono_ns() > until) {
 			rc = ferr(FERR_USAGE,
@@ -438,8 +459,10 @@ op_shell_begin(struct op *op)
 			return ferr(FERR_USAGE, "with FSTATE a pipeline ends in fsink; put "
 						"`| fsink FILE` behind");
 	}
-	if ((rc = check_sides(op)) != 0 || (rc = hear(op)) != 0 || (rc = greet(op)) != 0)
+	if ((rc = check_sides(op)) != 0 || (rc = hear(op)) != 0)
 		return rc;
+	if ((rc = greet(op)) != 0) /* a reader that has gone has said why */
+		return rc == FERR_CLOSED ? ferr(FERR_IO, "%s", "") : rc;
 	if ((op->conf.host != NULL && (rc = host(op)) != 0) || (rc = join(op, &t)) != 0)
 		return rc;
 	op->ep.shell = true;

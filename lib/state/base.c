@@ -11,7 +11,7 @@
 
 /* ---- opening and closing ---- */
 
-static void
+void
 base_free(struct base *b)
 {
 	base_env_close(b);

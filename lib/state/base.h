@@ -83,4 +83,24 @@ int base_each(struct base *b, int (*fn)(void *cookie, const uint8_t *p, size_t n
 int base_load(struct base *b, const char *store, const struct snap_files *f, struct state *s,
 	      bool *ours);
 
+/* What a copy says of itself. */
+struct base_seen {
+	uint8_t job[16];
+	char *stage;
+	uint32_t subtask, parallel, groups, lo, hi;
+	bool clean, booted;   /* closed cleanly; written since the kernel was booted */
+	struct snap_files at; /* one: the stretch up to which it holds all */
+	struct snap_files to; /* one: a merge, under way or cut off, ends there: it holds more */
+	uint64_t items, bytes;
+};
+void base_seen_fini(struct base_seen *s); /* harmless on a zeroed one */
+/*
+ * Look at the copy under `local`, whosever it is, without its lock and without changing anything,
+ * also while it is written to.  fn as for base_each; NULL: what it says of itself is enough.
+ * FERR_AGAIN: it was written to meanwhile, and what was read is void.  FERR_LOST: there is none, or
+ * it holds nothing.  FERR_CORRUPT: it is damaged.
+ */
+int base_peek(struct base_seen *out, const char *local,
+	      int (*fn)(void *cookie, const uint8_t *p, size_t n), void *cookie);
+
 #endif

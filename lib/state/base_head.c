@@ -42,6 +42,26 @@ base_encode_id(struct buf *out, const struct base_id *id)
 	return rc;
 }
 
+int
+base_decode_id(struct base_seen *out, const struct buf *id)
+{
+	struct ctl_body b = { id->p, id->n, false };
+	uint32_t version = ctl_u32(&b);
+	size_t n;
+	const uint8_t *job = ctl_bytes(&b, &n);
+
+	out->stage = ctl_text(&b);
+	out->subtask = ctl_u32(&b);
+	out->parallel = ctl_u32(&b);
+	out->groups = ctl_u32(&b);
+	out->lo = ctl_u32(&b);
+	out->hi = ctl_u32(&b);
+	if (b.bad || b.n > 0 || version != VERSION || n != sizeof(out->job))
+		return FERR_CORRUPT;
+	memcpy(out->job, job, n);
+	return out->stage != NULL ? 0 : ferr(FERR_NOMEM, "out of memory");
+}
+
 void
 base_head_clear(struct head *h)
 {
@@ -132,17 +152,6 @@ base_head_encode(const struct base *b, struct buf *out)
 	return 0;
 }
 
-/* Closed cleanly, or written in this boot of the kernel, which has all that LMDB wrote. */
-static int
-trusted(const struct head *h, const char *boot, bool *yes)
-{
-	char now[BOOT_MAX];
-	int rc = base_boot(now);
-
-	*yes = h->clean || boot == NULL || strcmp(boot, now) == 0;
-	return rc;
-}
-
 /* What stands behind identity, flag and boot. */
 static int
 get_contents(struct head *h, struct ctl_body *c)
@@ -162,13 +171,34 @@ get_contents(struct head *h, struct ctl_body *c)
 	return (rc = buf_put(&h->maps, maps, n)) != 0 ? rc : base_index_maps(h);
 }
 
+/* Is it ours?  One that is only looked at becomes it. */
+static int
+take_id(struct base *b, const uint8_t *p, size_t n, bool *ours)
+{
+	*ours = b->peek || (p != NULL && n == b->id.n && memcmp(p, b->id.p, n) == 0);
+	if (!b->peek)
+		return 0;
+	b->id.n = 0;
+	return p != NULL ? buf_put(&b->id, p, n) : FERR_CORRUPT;
+}
+
+/* Closed cleanly, or written in this boot of the kernel, which has all that LMDB wrote. */
+static int
+trusted(const struct base *b, bool *yes)
+{
+	char now[BOOT_MAX];
+	int rc = base_boot(now);
+
+	*yes = b->peek || b->head.clean || strcmp(b->head.boot, now) == 0;
+	return rc;
+}
+
 int
 base_head_decode(struct base *b, const uint8_t *p, size_t n)
 {
 	struct head *h = &b->head;
 	struct ctl_body c;
-	const uint8_t *id;
-	char *boot;
+	const uint8_t *id, *boot;
 	bool yes;
 	size_t len;
 	int rc;
@@ -178,14 +208,16 @@ base_head_decode(struct base *b, const uint8_t *p, size_t n)
 		return FERR_CORRUPT;
 	c = (struct ctl_body){ p + 4, n - 4, false };
 	id = ctl_bytes(&c, &len);
-	if (id == NULL || len != b->id.n || memcmp(id, b->id.p, len) != 0)
-		return 0;
+	if ((rc = take_id(b, id, len, &yes)) != 0 || !yes)
+		return rc;
 	h->clean = ctl_u32(&c) != 0;
-	boot = ctl_text(&c);
-	if ((rc = trusted(h, boot, &yes)) == 0 && yes)
+	boot = ctl_bytes(&c, &len);
+	if (boot == NULL || len >= BOOT_MAX)
+		return FERR_CORRUPT;
+	memcpy(h->boot, boot, len);
+	if ((rc = trusted(b, &yes)) == 0 && yes)
 		rc = get_contents(h, &c);
-	free(boot);
-	if (rc != 0)
+	if (rc != 0 || !yes)
 		base_head_clear(h);
 	return rc;
 }

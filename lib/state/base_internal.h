@@ -4,6 +4,7 @@
  *	base.c	      opening and closing, what it holds of a list of stretches, loading
  *	base_files.c  its files, and its lock
  *	base_head.c   its head: whose copy it is, what it holds
+ *	base_peek.c   looking at one that may be another's
  *	base_rows.c   rows and items as bytes
  *	base_read.c   reading the file without LMDB
  *	base_env.c    writing it with LMDB
@@ -36,7 +37,7 @@ struct tally {
 
 struct head {
 	bool clean;
-	char boot[BOOT_MAX];  /* the boot that wrote it */
+	char boot[BOOT_MAX];  /* the boot that writes it; peek: that wrote it */
 	struct snap_files at; /* one: the stretch up to which it holds all; none: nothing */
 	struct snap_files to; /* one: the end of a merge that is under way */
 	struct tally all;
@@ -65,7 +66,8 @@ struct base_files {
 struct base {
 	struct base_files files;
 	int lock;      /* descriptor of files.lock */
-	struct buf id; /* encoded */
+	bool peek;     /* it is only looked at: any will do, whether to be trusted or not */
+	struct buf id; /* encoded; peek: as the file has it */
 	uint32_t lo, hi;
 	struct head head;
 	bool sound; /* made, or read to its end: LMDB may have it */
@@ -86,6 +88,7 @@ struct base {
 
 /* ---- base.c ---- */
 
+void base_free(struct base *b); /* close it as it is */
 /* Read what the copy does not hold of the stretches. */
 int base_rest(const struct base *b, const char *store, const struct snap_files *f,
 	      int (*fn)(void *cookie, uint64_t epoch, const uint8_t *p, size_t n), void *cookie);
@@ -104,6 +107,8 @@ int base_files_remove(const struct base_files *f);
 extern const uint8_t base_head_key[HEAD_KEY];
 int base_boot(char out[BOOT_MAX]); /* the boot id of the running kernel */
 int base_encode_id(struct buf *out, const struct base_id *id);
+/* What base_encode_id has made, into out->job to out->hi.  FERR_CORRUPT without a text. */
+int base_decode_id(struct base_seen *out, const struct buf *id);
 void base_head_clear(struct head *h); /* it holds nothing */
 int base_head_encode(const struct base *b, struct buf *out);
 /* Take it in if it is one of ours, and to be trusted; else the copy holds nothing.  FERR_CORRUPT
@@ -159,6 +164,9 @@ struct base_row {
  * what fn got is not to be used.  FERR_IO.
  */
 int base_read(const char *path, int (*fn)(void *cookie, const struct base_row *row), void *cookie);
+/* Append what differs after each transaction, and after the file was made anew; nothing: there is
+ * no file, or an empty one. */
+int base_stamp(const char *path, struct buf *out);
 int base_damaged(const char *path, uint64_t page, const char *what); /* FERR_CORRUPT, with a text */
 
 /* ---- base_env.c ---- */

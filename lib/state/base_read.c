@@ -308,6 +308,20 @@ get_meta(struct walk *w, unsigned i)
 	return 0;
 }
 
+/* Append those bytes of page i. */
+static int
+put_meta(struct walk *w, unsigned i, struct buf *out)
+{
+	uint8_t p[PAGE_HDR + META_BYTES];
+	int rc = fetch(w, p, sizeof(p), i * w->psize);
+
+	if (rc != 0)
+		return rc == FERR_CORRUPT ? 0 : rc; /* cut off there, which is a stamp, too */
+	if (i == 0)
+		w->psize = le32get(p + PAGE_HDR + META_TREES);
+	return buf_put(out, p, sizeof(p));
+}
+
 static int
 check_meta(const struct walk *w, const struct stat *st)
 {
@@ -391,6 +405,20 @@ base_read(const char *path, int (*fn)(void *cookie, const struct base_row *row),
 		w.fn = NULL;
 		rc = walk_tree(&w, &w.free);
 	}
+	walk_end(&w);
+	return rc;
+}
+
+int
+base_stamp(const char *path, struct buf *out)
+{
+	struct walk w = { .path = path, .fd = -1, .psize = PAGE_MIN };
+	struct stat st;
+	int rc = open_file(&w, &st);
+
+	if (rc == 0 && w.fd != -1 && (rc = buf_put(out, &st.st_ino, sizeof(st.st_ino))) == 0 &&
+	    (rc = put_meta(&w, 0, out)) == 0)
+		rc = put_meta(&w, 1, out);
 	walk_end(&w);
 	return rc;
 }

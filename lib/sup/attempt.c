@@ -362,6 +362,15 @@ check_stages(const struct run *r)
 			    "the job was drained: its windows were closed early, so that "
 			    "nothing goes on from there; %s",
 			    task_anew(r->conf.nguests > 0));
+	for (unsigned i = 0; i < r->conf.nguests && r->newest.nstages > 0; i++) {
+		const struct job_stage *st = &r->job->stage[i];
+
+		if (st->facts.stateful && old_stage(r, st->name) == NULL)
+			return ferr(FERR_CORRUPT,
+				    "'%s' keeps state and was not there when the checkpoint was "
+				    "taken: the pipeline has changed; %s",
+				    st->name, task_anew(true));
+	}
 	for (unsigned i = 0; i < r->newest.nstages; i++) {
 		const struct ckpt_stage *old = &r->newest.stage[i];
 		bool state = false, there = false;

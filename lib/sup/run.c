@@ -126,8 +126,11 @@ exited(struct run *r, struct sub *s, int status, bool meant)
 		if (s->told)
 			r->echo_at = r->echo_at != 0 ? r->echo_at : r->now;
 		else
-			run_fail(r, 1, "%s (process %u) was killed, or ended without a word", stage,
-				 s->pid);
+			run_fail(
+			    r, 1,
+			    "%s (process %u) was killed, or ended without a word; the same line "
+			    "again goes on",
+			    stage, s->pid);
 		return;
 	}
 	status_name(status, how, sizeof(how));

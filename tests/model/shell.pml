@@ -1,5 +1,36 @@
-/* shell.pml: exactly-once in a plain shell (fsemantics(7), EXACTLY-ONCE IN A PLAIN SHELL; lib/op/shell.c, lib/sup).
-HEADER
+/* shell.pml: exactly-once in a plain shell (fsemantics(7); lib/op/shell.c, lib/sup, cmd/fsink/host.c).
+   R runs of the same line, begun when they like: S sources -> one keyed stage (aligns when S=2) -> fsink with one file lane, which
+   is two processes: Coord, the coordinator, holds the lock; Writer, its child, seals and publishes.  Stages join, are restored with
+   what START names, begin at GO; barriers flow at once, an ack follows when the snapshot is durable; all acks -> manifest,
+   exclusively in its place -> COMPLETE -> publication, record by record -> PUBLISHED.  Sources at their end stay, then FINAL; a run
+   may be stopped (STOP) before.  A run that finds a FINAL manifest goes through the same once more and puts nothing out.
+   A coordinator that finds the lock taken gives up; any but the last may die at each step, which frees the lock and nothing else:
+   a writer goes on publishing what it was told of, for ever or for a while, beside new runs.  A stage that is killed or stopped is
+   one that takes no step; its coordinator then dies or waits.  The last run is not killed ("run it again").
+   Not modelled: fsync; expired checkpoints (barrier.pml); parts that are renamed and moved away (publish.pml); --late lanes; the
+   agent between coordinator and stages (it only passes on what they say); a changed input; statuses; 10 s without a coordinator;
+   what flows from stage to stage after the death of the coordinator (it could reach only logs that nobody will name).
+   Checked: bytes in the lane never change and have no hole; every record once, in order per source, with the right keyed count; a
+   log that the manifest names is there and never changes; a barrier's number is what the receiver expects; the lane is never
+   longer than what a run restores explains; exit 0 only with the whole output; when nobody can move, the last run has ended well.
+   Run: spin -a FLAGS shell.pml && gcc -O2 -DSAFETY -DVECTORSZ=4096 -o pan pan.c && ./pan -E -m2000000 -w26   (-E is needed)
+   Showed (spin 6.5.2; states, exhaustive): passes with the defaults, S=1 N=2 R=2 E=2 Q=2 (1.1 M, 3 s),
+   S=1 N=1 R=3 E=1 Q=1 (2.6 M, 8 s), S=2 N=1 R=2 E=1 (0.4 M), S=2 N=1 R=2 E=2 (7.7 M, 21 s), S=1 N=2 R=3 E=1 Q=1 (6.6 M, 18 s).
+   Among them are writers of a dead run that repeat a segment when a new run has completed a checkpoint.
+   Each of the two fences alone is enough:
+     -DLOCK       a manifest replaces what is in its place: passes (1.1 M)
+     -DEXCL       no lock; a run that loses its place gives way: passes with -DN=1 -DE=1 -DQ=1 (2.1 M, 6 s)
+   Negative controls, each fails with the defaults:
+     -DNOLOCK     neither of the two: bytes that were seen change
+     -DNOATT      logs named by epoch only: a stopped stage stores its snapshot over one that a manifest names
+     -DEARLY      the manifest waits for the sink's ack alone: it names a log that is not durable
+     -DPUBFIRST   published when sealed, before the manifest: the lane is longer than what the next run restores explains
+     -DLATE       a source notes its position when it stores its snapshot, not when the barrier leaves: records are lost
+     -DNOSTART    a stage restores what it found newest when it began, not what START names: records come twice
+     -DANYRUN     a stage joins whichever coordinator listens: the coordinator of its own run waits for ever
+     -DHINT       "published" is noted before it is: the next run does not publish what is pending
+     -DCLEANPEND  of older attempts also goes what the manifest names as pending: it can never be published
+     -DEXIT0      exit 0 at COMPLETE of the last epoch, before its publication
 */
 #ifndef S
 #define S 1                 /* sources (1 or 2; 2 = the stage aligns) */
@@ -49,10 +80,12 @@ byte lk, newest, mr, ml, mi=1; short mp;
 byte fs[S*R*P], fk[R*P], so[R*P], sl[R*P], sg[R*L];
 byte hint, hintr;
 /* conversations with coordinator r: it listens; who has joined; START (nw: place, nr: run + 1, nl: length, np, ni: pending);
-   who is restored, and GO; the place that it has made or found last; sources at their
-   end; the trigger; acks, and what the writer's says; COMPLETE; PUBLISHED.  dd: it is gone.  gone, busy: who has left of pipeline r, who has begun something. */
-bool hall[R], st[R], go[R], dd[R]; byte jn[R], rd[R], own[R], en[R], tg[R], kind[R], ak[R], al[R], ai[R], cm[R], pub[R], gone[R], busy[R], next[R];
-byte nw[R], nr[R], nl[R], ni[R]; short np[R], ap[R];
+   who is restored, and GO; the place that it has made or found last; sources at their end; the trigger; acks, and what the
+   writer's says; COMPLETE; PUBLISHED.  dd: it is gone.  Of pipeline r: gone: who has left; busy: who has begun to store; next: the
+   first place that the writer has not published. */
+bool hall[R], st[R], go[R], dd[R]; byte jn[R], nw[R], nr[R], nl[R], ni[R]; short np[R];
+byte rd[R], own[R], en[R], tg[R], kind[R], ak[R], al[R], ai[R]; short ap[R]; byte cm[R], pub[R];
+byte gone[R], busy[R], next[R];
 byte out[L], ol;                    /* the lane that all see */
 bool fin;                           /* the last run has exited 0, or gave way */
 byte z, y;
@@ -64,7 +97,9 @@ inline write(off, t) { d_step {
 /* A log that the manifest names never changes; one of a dead run that it does not name is of no use to anybody. */
 #define NAMES(x,n) (newest==(n) && FI(mr-1,n)==FI(x,n))
 inline store(file, bits) {
-  assert(file==snap || !NAMES(r,e)); if :: dd[k] && !NAMES(r,e) -> skip :: else -> file=snap; ak[k]=ak[k]|(bits) fi; snap=0; busy[r]=busy[r]&~(bits) }
+  assert(file==snap || !NAMES(r,e));
+  if :: dd[k] && !NAMES(r,e) -> skip :: else -> file=snap; ak[k]=ak[k]|(bits) fi;
+  snap=0; busy[r]=busy[r]&~(bits) }
 #define BEFORE(b,mask) (((mask)&((b)-1))==(b)-1)    /* one after the other where the order makes no difference */
 #ifdef ANYRUN
 #define HALL(x,b) (hall[x] && !(jn[x]&(b)))
@@ -103,7 +138,9 @@ inline join(b) { BEGIN; if :: atomic { LISTENS(b) -> WHOSE(b); jn[k]=jn[k]|(b) }
 proctype Src(byte r; byte s) {
   byte p, e, k, snap; bool quiet;
   join(SRC);
-  if :: atomic { TOLD(SRC) -> e=NAMED; if :: e>0 -> THERE(fs[s*R*P+FI(nr[k]-1,e)]); p=fs[s*R*P+FI(nr[k]-1,e)]-1 :: else fi; READY(SRC) } :: dd[k] -> goto dead fi;
+  if :: atomic { TOLD(SRC) -> e=NAMED;
+       if :: e>0 -> THERE(fs[s*R*P+FI(nr[k]-1,e)]); p=fs[s*R*P+FI(nr[k]-1,e)]-1 :: else fi;
+       READY(SRC) } :: dd[k] -> goto dead fi;
   GO;
   do
   :: atomic { p<N && !quiet && nfull(c[r*S+s]) && !dd[k] -> c[r*S+s]!DATA,p; p++ }
@@ -128,14 +165,18 @@ inline recv(i) {
 proctype Stage(byte r) {
   byte n[2], e, k, t, v, bar, blk, snap; bool quiet;
   join(STAGE);
-  if :: atomic { TOLD(STAGE) -> e=NAMED; if :: e>0 -> THERE(fk[FI(nr[k]-1,e)]); n[0]=(fk[FI(nr[k]-1,e)]-1)/8; n[1]=(fk[FI(nr[k]-1,e)]-1)%8 :: else fi; READY(STAGE) } :: dd[k] -> goto dead fi;
+  if :: atomic { TOLD(STAGE) -> e=NAMED;
+       if :: e>0 -> THERE(fk[FI(nr[k]-1,e)]); n[0]=(fk[FI(nr[k]-1,e)]-1)/8; n[1]=(fk[FI(nr[k]-1,e)]-1)%8 :: else fi;
+       READY(STAGE) } :: dd[k] -> goto dead fi;
   GO;
   do
   :: atomic { !(blk&1) && nempty(c[r*S]) && nfull(o[r]) && !dd[k] -> recv(0) }
 #if S==2
   :: atomic { !(blk&2) && nempty(c[r*S+1]) && nfull(o[r]) && !dd[k] -> recv(1) }
 #endif
-  :: atomic { blk==SRCS && nfull(o[r]) && !dd[k] -> e++; snap=1+n[0]*8+n[1]; BEGUN(STAGE); quiet=(bar==LAST); o[r]!bar,e; bar=0; blk=0 }
+  :: atomic { blk==SRCS && nfull(o[r]) && !dd[k] ->
+       e++; snap=1+n[0]*8+n[1]; BEGUN(STAGE); quiet=(bar==LAST);
+       o[r]!bar,e; bar=0; blk=0 }
   :: atomic { snap!=0 -> store(fk[FI(r,e)], STAGE) }
   :: atomic { OVER(STAGE) -> goto dead }
   od;
@@ -148,12 +189,12 @@ dead: atomic { gone[r]=gone[r]|STAGE; n[0]=0; n[1]=0; e=0; k=0; bar=0; blk=0; sn
 #else
 #define MAY (next[r]<=cm[k])
 #endif
-/* The sink: seals at barriers, publishes what is complete.  next: the first place not published, at: its records that are. */
+/* The sink: seals at barriers, publishes what is complete.  at: how many records of the next place it has published. */
 proctype Writer(byte r) {
   byte e, k, t, v, w, b, at; short pend; bool snap, quiet;
   join(WRITER);
   if :: atomic { TOLD(WRITER) -> e=NAMED; w=nl[k]; pend=np[k]; next[r]=ni[k];
-    assert(ol<=w || newest>e);              /* a lane that is longer than the manifest explains */
+    assert(ol<=w || newest>e);              /* else the lane is longer than START explains */
     READY(WRITER) } :: dd[k] -> goto dead fi;
   GO;
   do
@@ -203,7 +244,8 @@ inline clean(low, high) { d_step { i=low;
 #endif
 proctype Coord(byte r) {
   byte e, i, j;
-  if DIE :: atomic { FREE && (r<1 || BEGUN_OR_LEFT(0)) && (r<2 || BEGUN_OR_LEFT(1)) -> lk=r+1; hall[r]=1 } fi;        /* DIE: also who finds it taken */
+  if DIE                                        /* also who finds the lock taken */
+  :: atomic { FREE && (r<1 || BEGUN_OR_LEFT(0)) && (r<2 || BEGUN_OR_LEFT(1)) -> lk=r+1; hall[r]=1 } fi;
   if DIE :: atomic { jn[r]==ALL -> hall[r]=0; e=newest; nw[r]=e; nr[r]=mr; nl[r]=ml; own[r]=e; cm[r]=e; tg[r]=e; st[r]=1;
     if :: hint==e && hintr==mr -> ni[r]=e+1 :: else -> np[r]=mp; ni[r]=mi fi } fi;
   if DIE :: atomic { rd[r]==ALL -> go[r]=1; rd[r]=0; nw[r]=0; nr[r]=0; nl[r]=0; np[r]=0; ni[r]=0 } fi;
@@ -235,8 +277,8 @@ proctype Coord(byte r) {
   if DIE :: gone[r]==ALL fi;
 #endif
   atomic { assert(kind[r]==STOP || ol==L); fin=fin || r==R-1 };    /* exit 0, or 128+n */
-dead: atomic { if :: lk==r+1 -> lk=0 :: else fi; dd[r]=1; hall[r]=0; st[r]=0; go[r]=0; jn[r]=0; rd[r]=0; en[r]=0; own[r]=0; nw[r]=0; nr[r]=0; nl[r]=0; np[r]=0; ni[r]=0;
-    tg[r]=0; kind[r]=0; ak[r]=0; al[r]=0; ap[r]=0; ai[r]=0; pub[r]=0; e=0; clean(r,r) }
+dead: atomic { if :: lk==r+1 -> lk=0 :: else fi; dd[r]=1; hall[r]=0; st[r]=0; go[r]=0; jn[r]=0; rd[r]=0; en[r]=0;
+    own[r]=0; nw[r]=0; nr[r]=0; nl[r]=0; np[r]=0; ni[r]=0; tg[r]=0; kind[r]=0; ak[r]=0; al[r]=0; ap[r]=0; ai[r]=0; pub[r]=0; e=0; clean(r,r) }
 }
 init {
   byte r;

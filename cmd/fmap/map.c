@@ -214,7 +214,7 @@ map_describe(void *self, struct op_facts *f)
 			op_reads(f, s->names.v[k]);
 		for (unsigned k = 0; k < s->nsets; k++) {
 			if (s->kind == STEP_SET)
-				op_reads(f, s->sets[k].name);
+				op_makes(f, s->sets[k].name);
 			for (unsigned e = 0; e < expr_nfields(s->sets[k].e); e++)
 				op_reads(f, expr_field(s->sets[k].e, e));
 		}

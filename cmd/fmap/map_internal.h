@@ -44,7 +44,7 @@ struct map {
 
 /* The schema has grown: bind the steps, one behind the other. */
 int map_on_schema(void *self, struct op *op);
-/* Every field that is named anywhere: what a step makes may be among them, which does no harm. */
+/* Fields that are named anywhere, but for those that --set makes. */
 void map_describe(void *self, struct op_facts *f);
 
 #endif

@@ -87,6 +87,9 @@ read_manifest(struct checkpoint *c, const char *dir, const char *name)
 	if ((rc = store_read(dir, name, MANIFEST_MAX, &b)) == 0 &&
 	    (rc = ckpt_file_parse(&c->f, b.p, b.n)) != 0)
 		ferr_prefix(rc, "%s/%s", dir, name);
+	/* It may go between two steps of reading it. */
+	if (rc == FERR_IO && !checkpoint_there(c))
+		rc = FERR_LOST;
 	buf_fini(&b);
 	return rc;
 }
@@ -245,7 +248,8 @@ checkpoint_size(const struct ckpt_file *f)
 	for (unsigned i = 0; i < f->nstages; i++) {
 		for (unsigned k = 0; k < f->stage[i].parallel; k++)
 			n += size_of(&f->stage[i].sub[k].state) +
-			     size_of(&f->stage[i].sub[k].pending);
+			     size_of(&f->stage[i].sub[k].pending) +
+			     size_of(&f->stage[i].sub[k].flight);
 	}
 	return n;
 }

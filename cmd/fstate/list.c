@@ -4,6 +4,7 @@
 
 #include "checkpoint.h"
 #include "fio/fio.h"
+#include "local.h"
 #include "show/listing.h"
 #include "place.h"
 #include "store/store.h"
@@ -120,6 +121,8 @@ verb_ls(const struct conf *c, const char *dir, char **word)
 	int rc;
 
 	(void)word;
+	if (place_is_local(dir))
+		return local_ls(c, dir);
 	if ((rc = listing_new(&s.out, c->format, STDOUT_FILENO, columns, COLUMNS)) != 0)
 		return rc;
 	if (place_is_savepoint(dir)) {

@@ -33,6 +33,27 @@ place_is_store(const char *dir)
 	return holds(dir, "chain");
 }
 
+bool
+place_is_local(const char *dir)
+{
+	return holds(dir, "base/data");
+}
+
+/* Is it the directory `base` of a local copy?  *n gets the length of the one that holds it. */
+static bool
+is_base(const char *dir, size_t *n)
+{
+	static const char name[] = "/base";
+
+	*n = strlen(dir);
+	while (*n > 1 && dir[*n - 1] == '/')
+		--*n;
+	if (*n < sizeof(name) || memcmp(dir + *n - (sizeof(name) - 1), name, sizeof(name) - 1) != 0)
+		return false;
+	*n -= sizeof(name) - 1;
+	return holds(dir, "data");
+}
+
 /* ---- the stores in a directory ---- */
 
 struct stores {
@@ -92,7 +113,9 @@ only_one(const char *root, struct buf *out)
 		out->n = 0;
 		rc = buf_printf(out, "%s/%s", root, s.v[0]);
 	} else if (rc == 0 && s.n == 0) {
-		rc = ferr(FERR_USAGE, "%s is not a store or a savepoint, and holds no store", root);
+		rc = ferr(FERR_USAGE,
+			  "%s is not a store, a savepoint or a local copy, and holds no store",
+			  root);
 	} else if (rc == 0) {
 		for (size_t i = 0; i < s.n && i < 10 && rc == 0; i++)
 			rc = buf_printf(&names, "%s%s", i > 0 ? ", " : "", s.v[i]);
@@ -146,11 +169,15 @@ int
 place_find(const struct conf *c, const char *word, struct buf *out)
 {
 	struct buf root = BUF_INIT;
+	size_t n;
 	int rc;
 
 	out->n = 0;
-	if (word != NULL && (place_is_savepoint(word) || place_is_store(word))) {
+	if (word != NULL &&
+	    (place_is_savepoint(word) || place_is_store(word) || place_is_local(word))) {
 		rc = buf_puts(out, word);
+	} else if (word != NULL && is_base(word, &n)) {
+		rc = buf_put(out, word, n);
 	} else if ((rc = where_root(&(struct where){ c->state }, &root)) == 0) {
 		const char *dir = buf_cstr(&root);
 

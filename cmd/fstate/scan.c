@@ -122,7 +122,7 @@ verb_get(const struct conf *c, const char *dir, char **word)
 static int
 make_dir(const char *to)
 {
-	if (place_is_store(to) || place_is_savepoint(to))
+	if (place_is_store(to) || place_is_savepoint(to) || place_is_local(to))
 		return ferr(FERR_USAGE, "--out: %s is a store; give it a directory of its own", to);
 	if (fio_mkdir(to) == -1)
 		return ferr_sys(fio_blame(), "--out: %s", to);

@@ -6,6 +6,8 @@
 #include "base/time.h"
 #include "checkpoint.h"
 #include "fio/fio.h"
+#include "local.h"
+#include "place.h"
 #include "show/listing.h"
 #include "view.h"
 
@@ -126,7 +128,8 @@ file_rows(struct listing *o, const struct ckpt_stage *st)
 	int rc = 0;
 
 	for (uint32_t i = 0; i < st->parallel && rc == 0; i++) {
-		if ((rc = file_row(o, st, i, &st->sub[i].state, "state")) == 0)
+		if ((rc = file_row(o, st, i, &st->sub[i].state, "state")) == 0 &&
+		    (rc = file_row(o, st, i, &st->sub[i].flight, "flight")) == 0)
 			rc = file_row(o, st, i, &st->sub[i].pending, "pending");
 	}
 	return rc;
@@ -210,6 +213,7 @@ json_subtask(struct buf *b, const struct snap *s, uint32_t i)
 	    (rc = listing_member(b, "published", listing_count(s->published))) != 0 ||
 	    (rc = json_files(b, "state", &s->state)) != 0 ||
 	    (rc = json_files(b, "pending", &s->pending)) != 0 ||
+	    (rc = json_files(b, "flight", &s->flight)) != 0 ||
 	    (rc = buf_puts(b, ",\"numbers\":{")) != 0)
 		return rc;
 	for (unsigned k = 0; k < s->nnumber && rc == 0; k++)
@@ -293,9 +297,12 @@ verb_show(const struct conf *c, const char *dir, char **word)
 {
 	const struct ckpt_stage *one = NULL;
 	struct checkpoint ckpt;
-	int rc = checkpoint_open(&ckpt, dir, c->at);
+	int rc;
 
 	(void)word;
+	if (place_is_local(dir))
+		return local_show(c, dir);
+	rc = checkpoint_open(&ckpt, dir, c->at);
 	if (rc == 0 && c->stage != NULL && (one = view_stage(&ckpt.f, c->stage)) == NULL)
 		rc = FERR_USAGE;
 	if (rc == 0)

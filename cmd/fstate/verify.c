@@ -1,9 +1,10 @@
 /*
  * verify: `fstate verify`: is every byte that a checkpoint stands on as it was written?
  *
- * Manifests are checked by their checksum, logs block by block (store/log.h), records of state by
- * their layout.  Of a manifest with one flipped bit the checksum also tells which: that of what was
- * written and that of what is there differ by what the bit alone would give.
+ * Manifests and job.json are checked by their checksum, logs block by block (store/log.h), records
+ * of state by their layout; a local copy page by page, item by item (state/base.h).  Of a file with
+ * one flipped bit its checksum also tells which: that of what was written and that of what is there
+ * differ by what the bit alone would give.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -11,8 +12,11 @@
 
 #include "base/hash.h"
 #include "checkpoint.h"
-#include "show/listing.h"
+#include "local.h"
+#include "manifest/known.h"
+#include "manifest/sealed.h"
 #include "place.h"
+#include "show/listing.h"
 #include "state/state.h"
 #include "store/log.h"
 #include "store/store.h"
@@ -28,6 +32,7 @@ struct verify {
 	const char *dir;
 	struct listing *out;
 	uint64_t checkpoints, stretches, bytes, faults;
+	uint64_t dropped; /* by the job, while they were read */
 	/* the stretch at hand */
 	const struct checkpoint *c;
 	const struct ckpt_stage *st;
@@ -52,11 +57,30 @@ put_fault(struct verify *v, const char *file, struct val offset, const char *wha
 	return listing_row(v->out, row);
 }
 
-/* ---- manifests ---- */
+/* The number in the error's text behind that word, as the offset of one of so many bytes. */
+static struct val
+said_offset(const char *word, uint64_t unit)
+{
+	const char *at = strstr(ferr_text(), word);
 
-/* `,"crc32c":"XXXXXXXX"}` and a line feed. */
-#define TAIL 22u
-#define SUM_AT 11u
+	return at != NULL ? listing_count(unit * strtoull(at + strlen(word), NULL, 10)) : VAL_NULLV;
+}
+
+/* The error's text says what is wrong with the file. */
+static int
+said_fault(struct verify *v, const char *file, struct val offset)
+{
+	struct buf what = BUF_INIT;
+	int rc = buf_puts(&what, ferr_text());
+
+	if (rc == 0)
+		rc = buf_cstr(&what) != NULL ? put_fault(v, file, offset, (const char *)what.p)
+					     : FERR_NOMEM;
+	buf_fini(&what);
+	return rc;
+}
+
+/* ---- manifests, job.json ---- */
 
 /* The byte of p[0..n) with one flipped bit that makes the checksum differ by d; n: none does. */
 static size_t
@@ -72,57 +96,70 @@ flipped(size_t n, uint32_t d)
 	return n;
 }
 
-/* Where the manifest is damaged, if that can be told. */
+/* Where the file is damaged, if that can be told. */
 static struct val
-manifest_offset(const uint8_t *p, size_t n)
+sealed_offset(const uint8_t *p, size_t n)
 {
-	static const char head[] = ",\"crc32c\":\"", end[] = "\"}\n";
-	char digits[9] = "";
-	size_t at;
-	uint32_t sum;
+	static const char digits[] = "0123456789abcdef";
+	const char frame[] = SEALED_HEAD "00000000" SEALED_END;
+	const size_t head = sizeof(SEALED_HEAD) - 1;
+	size_t body = n - SEALED_TAIL, at, wrong = 0, first = 0;
+	char sum[SEALED_SUM + 1] = "";
+	uint32_t diff;
 
-	if (n < TAIL)
+	if (n < SEALED_TAIL)
 		return listing_count(n);
-	for (size_t i = 0; i < SUM_AT; i++) {
-		if (p[n - TAIL + i] != (uint8_t)head[i])
-			return listing_count(n - TAIL + i);
+	for (size_t i = 0; i < SEALED_TAIL; i++) {
+		uint8_t c = p[body + i];
+		bool digit = i >= head && i < head + SEALED_SUM;
+
+		if (digit ? c != '\0' && strchr(digits, c) != NULL : c == (uint8_t)frame[i])
+			continue;
+		first = wrong++ == 0 ? i : first;
 	}
-	for (size_t i = 0; i < 3; i++) {
-		if (p[n - 3 + i] != (uint8_t)end[i])
-			return listing_count(n - 3 + i);
-	}
-	memcpy(digits, p + n - TAIL + SUM_AT, 8);
-	sum = crc32c(0, p, n - TAIL);
-	for (size_t i = 0; i < 8; i++) {
-		if (strchr("0123456789abcdef", digits[i]) == NULL)
-			return listing_count(n - TAIL + SUM_AT + i);
-	}
-	sum ^= (uint32_t)strtoul(digits, NULL, 16);
-	if ((at = flipped(n - TAIL, sum)) < n - TAIL)
+	if (wrong > 0) /* or it has no seal */
+		return wrong == 1 ? listing_count(body + first) : VAL_NULLV;
+	memcpy(sum, p + body + head, SEALED_SUM);
+	diff = crc32c(0, p, body) ^ (uint32_t)strtoul(sum, NULL, 16);
+	if ((at = flipped(body, diff)) < body)
 		return listing_count(at);
 	/* Else it may be one of the digits. */
-	for (size_t i = 0; i < 8; i++) {
-		if ((sum & ~(0xf0000000u >> 4 * i)) == 0)
-			return listing_count(n - TAIL + SUM_AT + i);
+	for (size_t i = 0; i < SEALED_SUM; i++) {
+		if ((diff & ~(0xf0000000u >> 4 * i)) == 0)
+			return listing_count(body + head + i);
 	}
 	return VAL_NULLV;
 }
 
-/* A manifest that cannot be used: the error's text says why. */
+/* A file that cannot be used: the error's text says why. */
 static int
-manifest_fault(struct verify *v, const char *name)
+sealed_fault(struct verify *v, const char *name)
 {
-	struct buf b = BUF_INIT, what = BUF_INIT;
+	struct buf b = BUF_INIT;
 	struct val offset = VAL_NULLV;
 	int rc;
 
-	if ((rc = buf_puts(&what, ferr_text())) != 0 || buf_cstr(&what) == NULL)
-		return FERR_NOMEM;
-	if (store_read(v->dir, name, MANIFEST_MAX, &b) == 0)
-		offset = manifest_offset(b.p, b.n);
-	rc = put_fault(v, name, offset, (const char *)what.p);
+	if (store_read(v->dir, name, MANIFEST_MAX, &b) == 0) /* else that is what is wrong */
+		offset = sealed_offset(b.p, b.n);
+	rc = said_fault(v, name, offset);
 	buf_fini(&b);
-	buf_fini(&what);
+	return rc;
+}
+
+static int
+check_known(struct verify *v)
+{
+	struct known k = { 0 };
+	struct buf b = BUF_INIT;
+	int rc = store_read(v->dir, "job.json", MANIFEST_MAX, &b);
+
+	v->bytes += b.n;
+	if (rc == 0)
+		rc = known_parse(&k, b.p, b.n);
+	if (rc == FERR_CORRUPT || rc == FERR_LOST)
+		rc = sealed_fault(v, "job.json");
+	known_fini(&k);
+	buf_fini(&b);
 	return rc;
 }
 
@@ -153,19 +190,9 @@ check_nothing(void *cookie, uint64_t epoch, const uint8_t *p, size_t n)
 	return 0;
 }
 
-/* The offset in log_read's message. */
-static struct val
-said_offset(const char *text)
-{
-	const char *at = strstr(text, " at byte ");
-
-	return at != NULL ? listing_count(strtoull(at + 9, NULL, 10)) : VAL_NULLV;
-}
-
 static int
 check_stretch(struct verify *v, const struct snap_file *f, bool state)
 {
-	struct buf what = BUF_INIT;
 	int rc = log_read(v->dir, f->name, f->start, f->end, f->crc,
 			  state ? check_records : check_nothing, NULL);
 
@@ -176,12 +203,7 @@ check_stretch(struct verify *v, const struct snap_file *f, bool state)
 		return rc;
 	if (rc != FERR_CORRUPT && rc != FERR_LOST)
 		return rc;
-	if ((rc = buf_puts(&what, ferr_text())) == 0)
-		rc = buf_cstr(&what) != NULL
-			 ? put_fault(v, f->name, said_offset(ferr_text()), (const char *)what.p)
-			 : FERR_NOMEM;
-	buf_fini(&what);
-	return rc;
+	return said_fault(v, f->name, said_offset(" at byte ", 1));
 }
 
 static int
@@ -199,6 +221,8 @@ check_files(struct verify *v)
 				rc = check_stretch(v, &s->state.v[k], true);
 			for (unsigned k = 0; k < s->pending.n && rc == 0; k++)
 				rc = check_stretch(v, &s->pending.v[k], false);
+			for (unsigned k = 0; k < s->flight.n && rc == 0; k++)
+				rc = check_stretch(v, &s->flight.v[k], false);
 		}
 	}
 	v->st = NULL;
@@ -207,7 +231,17 @@ check_files(struct verify *v)
 
 /* ---- checkpoints ---- */
 
-/* Check c, which was opened with rc; one that the job drops meanwhile does not count. */
+/* The job has dropped what was being read: that is no fault. */
+static void
+note_dropped(struct verify *v, const struct checkpoint *c)
+{
+	if (v->dropped++ == 0)
+		say("%s/%s has been dropped by the job while it was read; going on with what is "
+		    "there",
+		    c->dir, c->name);
+}
+
+/* Check c, which was opened with rc. */
 static int
 check(struct verify *v, struct checkpoint *c, int rc)
 {
@@ -215,62 +249,153 @@ check(struct verify *v, struct checkpoint *c, int rc)
 		v->c = c;
 		rc = check_files(v);
 		v->c = NULL;
-		v->checkpoints++;
-		if (rc == FERR_LOST) {
-			say("checkpoint %" PRIu64 " has been dropped by the job while it was read",
-			    c->f.epoch);
-			v->checkpoints--;
-			rc = 0;
-		}
+		v->checkpoints += rc == 0;
 	} else if (rc == FERR_CORRUPT) {
-		rc = manifest_fault(v, c->name);
-	} else if (rc == FERR_LOST) {
+		rc = sealed_fault(v, c->name);
+	}
+	if (rc == FERR_LOST) {
+		note_dropped(v, c);
 		rc = 0;
 	}
 	checkpoint_close(c);
 	return rc;
 }
 
+/* The places of the chain from *next on; *next gets the first one that was not there yet. */
 static int
-check_chain(struct verify *v)
+check_places(struct verify *v, uint64_t *next)
 {
 	struct checkpoint c;
 	uint64_t *places = NULL;
 	size_t n = 0;
 	int rc = checkpoint_places(v->dir, &places, &n);
 
-	for (size_t i = 0; i < n && rc == 0; i++)
+	for (size_t i = 0; i < n && rc == 0; i++) {
+		if (places[i] < *next)
+			continue;
 		rc = check(v, &c, checkpoint_at(&c, v->dir, places[i]));
+		*next = places[i] + 1;
+	}
 	free(places);
 	return rc;
+}
+
+#define TRIES 20
+
+/* While it drops some there are others by now. */
+static int
+check_chain(struct verify *v)
+{
+	uint64_t next = 0, before;
+	int rc = 0;
+
+	for (int i = 0; i < TRIES && rc == 0; i++) {
+		before = v->dropped;
+		rc = check_places(v, &next);
+		if (v->dropped == before)
+			break;
+	}
+	return rc;
+}
+
+static int
+check_store(struct verify *v)
+{
+	int rc = check_chain(v);
+
+	return rc == 0 && v->checkpoints + v->faults > 0 ? check_known(v) : rc;
+}
+
+/* The one that --at names; once it has gone it is not there, as if it had never been. */
+static int
+check_one(struct verify *v, const char *at)
+{
+	struct checkpoint c;
+	uint64_t before;
+	int rc = 0;
+
+	for (int i = 0; i < TRIES && rc == 0; i++) {
+		before = v->dropped;
+		rc = checkpoint_open(&c, v->dir, at);
+		rc = check(v, &c, rc);
+		if (v->dropped == before)
+			break;
+	}
+	return rc;
+}
+
+/* ---- a local copy ---- */
+
+static int
+check_anew(void *cookie, const struct base_seen *s)
+{
+	(void)cookie;
+	(void)s;
+	return 0;
+}
+
+static int
+check_given(void *cookie, const uint8_t *p, size_t n)
+{
+	return check_records(cookie, 0, p, n);
+}
+
+static int
+check_local(struct verify *v, const char *at)
+{
+	struct base_seen s;
+	int rc = local_look(&s, v->dir, at, check_anew, check_given, v);
+
+	v->bytes = s.bytes;
+	if (rc == 0)
+		say("subtask %" PRIu32 " of %s as of epoch %" PRIu64 ": %" PRIu64 " items",
+		    s.subtask, s.stage, s.at.v[0].epoch, s.items);
+	else if (rc == FERR_CORRUPT) /* LMDB's pages are those of the machine */
+		rc = said_fault(v, "base/data",
+				said_offset(" at page ", (uint64_t)sysconf(_SC_PAGESIZE)));
+	base_seen_fini(&s);
+	return rc;
+}
+
+/* ---- all that there is ---- */
+
+static void
+say_sums(const struct verify *v)
+{
+	char size[LISTING_TEXT];
+
+	listing_size(v->bytes, size);
+	if (!place_is_local(v->dir))
+		say("%" PRIu64 " checkpoint%s, %" PRIu64 " stretches of logs, %s read: %" PRIu64
+		    " fault%s",
+		    v->checkpoints, v->checkpoints == 1 ? "" : "s", v->stretches, size, v->faults,
+		    v->faults == 1 ? "" : "s");
+	else
+		say("a local copy, %s read: %" PRIu64 " fault%s", size, v->faults,
+		    v->faults == 1 ? "" : "s");
 }
 
 int
 verb_verify(const struct conf *conf, const char *dir, char **word)
 {
 	struct verify v = { .dir = dir };
-	char size[LISTING_TEXT];
-	struct checkpoint c;
 	int rc;
 
 	(void)word;
 	if ((rc = listing_new(&v.out, conf->format, STDOUT_FILENO, columns, COLUMNS)) != 0)
 		return rc;
-	if (conf->at != NULL || place_is_savepoint(dir)) {
-		rc = checkpoint_open(&c, dir, conf->at);
-		rc = check(&v, &c, rc);
-	} else {
-		rc = check_chain(&v);
-	}
+	if (place_is_local(dir))
+		rc = check_local(&v, conf->at);
+	else if (conf->at != NULL || place_is_savepoint(dir))
+		rc = check_one(&v, conf->at);
+	else
+		rc = check_store(&v);
 	if (rc == 0)
 		rc = listing_end(v.out);
 	listing_free(v.out);
 	if (rc != 0)
 		return rc;
-	listing_size(v.bytes, size);
-	say("%" PRIu64 " checkpoint%s, %" PRIu64 " stretches of logs, %s read: %" PRIu64 " fault%s",
-	    v.checkpoints, v.checkpoints == 1 ? "" : "s", v.stretches, size, v.faults,
-	    v.faults == 1 ? "" : "s");
+	say_sums(&v);
 	if (v.faults == 0)
 		return 0;
 	ferr_clear();

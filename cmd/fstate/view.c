@@ -6,6 +6,8 @@
 
 #include "base/text.h"
 #include "coord/task.h"
+#include "local.h"
+#include "place.h"
 #include "store/log.h"
 
 #define TRIES 20
@@ -48,7 +50,7 @@ load_subtask(struct state_look *l, const char *dir, const struct ckpt_stage *st,
 	return rc;
 }
 
-/* Read what the stage's stretches in dir hold. */
+/* Read what the stage's stretches in dir hold; NULL: what there is will come. */
 static int
 load_stage(struct stage_view *v, const char *dir, const char *key, int64_t mem)
 {
@@ -62,7 +64,7 @@ load_stage(struct stage_view *v, const char *dir, const char *key, int64_t mem)
 	conf.want = key != NULL ? is_wanted : NULL;
 	if ((rc = state_look_new(&v->look, &conf)) != 0)
 		return rc;
-	for (uint32_t i = 0; i < v->st->parallel && rc == 0; i++)
+	for (uint32_t i = 0; i < v->st->parallel && rc == 0 && dir != NULL; i++)
 		rc = load_subtask(v->look, dir, v->st, i);
 	return rc;
 }
@@ -99,7 +101,7 @@ has_state(const struct ckpt_stage *st)
 }
 
 static int
-load(struct view *v, const struct conf *c, unsigned share)
+load(struct view *v, const struct conf *c, const char *dir, unsigned share)
 {
 	const struct ckpt_file *f = &v->ckpt.f;
 	const struct ckpt_stage *one = NULL;
@@ -115,8 +117,7 @@ load(struct view *v, const struct conf *c, unsigned share)
 			v->stage[n++].st = &f->stage[i];
 	}
 	for (; v->nstages < n && rc == 0; v->nstages++)
-		rc = load_stage(&v->stage[v->nstages], v->ckpt.dir, c->key,
-				c->mem / share / (int64_t)n);
+		rc = load_stage(&v->stage[v->nstages], dir, c->key, c->mem / share / (int64_t)n);
 	return rc;
 }
 
@@ -132,12 +133,58 @@ view_close(struct view *v)
 	*v = (struct view){ 0 };
 }
 
+/* ---- a local copy ---- */
+
+struct copy {
+	struct view *view;
+	const struct conf *conf;
+	const char *dir;
+	unsigned share;
+};
+
+static int
+begin_copy(void *cookie, const struct base_seen *s)
+{
+	struct copy *l = cookie;
+	struct view *v = l->view;
+	int rc;
+
+	view_close(v);
+	if ((rc = local_checkpoint(&v->ckpt, l->dir, s)) == 0 &&
+	    (rc = load(v, l->conf, NULL, l->share)) == 0)
+		state_look_begin(v->stage[0].look, 0, v->stage[0].st->groups - 1);
+	return rc;
+}
+
+static int
+load_copy(void *cookie, const uint8_t *p, size_t n)
+{
+	const struct copy *l = cookie;
+
+	return state_look_load(l->view->stage[0].look, p, n);
+}
+
+static int
+open_copy(struct view *v, const struct conf *c, const char *dir, const char *at, unsigned share)
+{
+	struct copy copy = { v, c, dir, share };
+	struct base_seen s;
+	int rc;
+
+	if ((rc = local_look(&s, dir, at, begin_copy, load_copy, &copy)) == 0)
+		v->ckpt.f.epoch = s.at.v[0].epoch;
+	base_seen_fini(&s);
+	return rc;
+}
+
 int
 view_open(struct view *v, const struct conf *c, const char *dir, const char *at, unsigned share)
 {
 	int rc = FERR_LOST;
 
 	*v = (struct view){ 0 };
+	if (place_is_local(dir))
+		return open_copy(v, c, dir, at, share);
 	for (int i = 0; i < TRIES && rc == FERR_LOST; i++) {
 		if (i > 0)
 			say("checkpoint %" PRIu64
@@ -145,7 +192,7 @@ view_open(struct view *v, const struct conf *c, const char *dir, const char *at,
 			    v->ckpt.f.epoch);
 		view_close(v);
 		if ((rc = checkpoint_open(&v->ckpt, dir, at)) == 0)
-			rc = load(v, c, share);
+			rc = load(v, c, v->ckpt.dir, share);
 		/* Its manifest goes first: while that is there no file may be missing. */
 		if (rc == FERR_LOST && checkpoint_there(&v->ckpt))
 			rc = ferr_prefix(FERR_CORRUPT, "%s/%s is damaged", v->ckpt.dir,

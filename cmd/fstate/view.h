@@ -2,7 +2,8 @@
  * view -- the state of stages, read from the stretches that a checkpoint names.
  *
  * view_open reads while the job may run: a checkpoint whose files vanish under it is given up, and
- * a newer one is read instead, which is said.  Nothing is given before all of it has been read.
+ * a newer one is read instead, which is said.  A local copy (local.h) is one stage.  Nothing is
+ * given before all of it has been read.
  *
  * Errors  FERR_CORRUPT names file and offset; FERR_USAGE: no such checkpoint, no such stage.
  */

@@ -734,6 +734,16 @@ warn_unseen(struct source *s, struct op *op, const char *name)
 	schema_fini(&scratch);
 }
 
+/* A stage behind us reads a field that never came, and cannot know what it may have meant: the
+ * others have not left us. */
+static void
+suggest(struct source *s, struct op *op, const char *name)
+{
+	if (schema_find(&s->schema, name, strlen(name)) < 0 &&
+	    schema_near(&s->dropped, name) != NULL)
+		op_warn_unseen(op, &s->dropped, name);
+}
+
 static int
 source_on_end(void *self, struct op *op)
 {
@@ -743,6 +753,8 @@ source_on_end(void *self, struct op *op)
 		if (!s->seen[i])
 			warn_unseen(s, op, s->fields[i].name);
 	}
+	for (unsigned i = 0; i < s->only.n && s->good > 0; i++)
+		suggest(s, op, s->only.name[i]);
 	if (s->good > 0 && source_clock_unseen(s->clock) != NULL)
 		op_warn_unseen(op, &s->schema, source_clock_unseen(s->clock));
 	/* Also an empty stream names the columns that were asked for. */

@@ -48,6 +48,7 @@ facts_fini(struct job_facts *f)
 {
 	job_list_fini(&f->sides);
 	job_list_fini(&f->reads);
+	job_list_fini(&f->makes);
 	free(f->noreplay);
 	free(f->target);
 	free(f->atleast);
@@ -491,6 +492,8 @@ take_fact(struct job_facts *f, const char *key, const char *value)
 		return job_list_add(&f->sides, value);
 	if (strcmp(key, "reads") == 0)
 		return job_list_add(&f->reads, value);
+	if (strcmp(key, "makes") == 0)
+		return job_list_add(&f->makes, value);
 	if (strcmp(key, "by") == 0)
 		return set_by(f, value);
 	if (strcmp(key, "groups") == 0)

@@ -44,7 +44,7 @@ enum job_by { BY_FORWARD, BY_KEY, BY_REBALANCE, BY_BROADCAST, BY_GLOBAL, BY_UNSE
  *	numbers	parallel most groups mem (bytes)
  *	by	forward key rebalance broadcast global
  *	side	a path; once for each
- *	reads	a field; once for each
+ *	reads, makes	a field; once for each
  * That fsource is a source, fsink and fcat are sinks need not be said.
  */
 struct job_facts {
@@ -69,6 +69,7 @@ struct job_facts {
 	bool selects;	       /* of its input's fields it reads those of `reads` alone */
 	bool passes;	       /* ... and gives out the others as well */
 	struct job_list reads;
+	struct job_list makes; /* fields that it sets in every record */
 };
 
 struct job_stage {

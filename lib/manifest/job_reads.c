@@ -1,8 +1,20 @@
 /* job_reads: fields that nobody downstream reads need not leave their source; see job_plan (job.h).
  */
+#include <string.h>
+
 #include "manifest/manifest_internal.h"
 
-/* Add what the readers of stage i's output need; false: they need whole records. */
+static bool
+holds(const struct job_list *l, const char *s)
+{
+	for (unsigned i = 0; i < l->n; i++)
+		if (strcmp(l->v[i], s) == 0)
+			return true;
+	return false;
+}
+
+/* Add what the readers of stage i's output need and it does not make itself; *selects becomes false
+ * when they need whole records. */
 static int
 need_of_readers(const struct job *j, unsigned i, struct job_list *need, bool *selects)
 {
@@ -15,7 +27,8 @@ need_of_readers(const struct job *j, unsigned i, struct job_list *need, bool *se
 			continue;
 		*selects = *selects && to->selects;
 		for (unsigned k = 0; k < to->reads.n; k++)
-			if ((rc = job_list_add(need, to->reads.v[k])) != 0)
+			if (!holds(&j->stage[i].facts.makes, to->reads.v[k]) &&
+			    (rc = job_list_add(need, to->reads.v[k])) != 0)
 				return rc;
 	}
 	return 0;

@@ -242,6 +242,7 @@ take_replay(struct op *op, struct chan *c)
 
 	if (c->replay_at == c->replay.n) {
 		buf_fini(&c->replay);
+		c->replay_at = 0;
 		c->schema_known = false;
 		op->nreplays--;
 		return 1;

@@ -20,17 +20,40 @@ op_stdout(void)
 	return op_describing() && fd != NULL ? atoi(fd) : STDOUT_FILENO;
 }
 
+static void
+add_name(struct op_facts *f, struct names *to, const char *field)
+{
+	char **v = realloc(to->v, (to->n + 1) * sizeof(*v));
+
+	if (v != NULL)
+		to->v = v;
+	if (v == NULL || (v[to->n] = strdup(field)) == NULL)
+		f->selects = false;
+	else
+		to->n++;
+}
+
 void
 op_reads(struct op_facts *f, const char *field)
 {
-	char **v = realloc(f->reads.v, (f->reads.n + 1) * sizeof(*v));
+	add_name(f, &f->reads, field);
+}
 
-	if (v != NULL)
-		f->reads.v = v;
-	if (v == NULL || (v[f->reads.n] = strdup(field)) == NULL)
-		f->selects = false;
-	else
-		f->reads.n++;
+void
+op_makes(struct op_facts *f, const char *field)
+{
+	add_name(f, &f->makes, field);
+}
+
+/* A name that is no line of text cannot be told. */
+static bool
+plain(const struct names *names)
+{
+	for (size_t i = 0; i < names->n; i++) {
+		if (strchr(names->v[i], '\n') != NULL)
+			return false;
+	}
+	return true;
 }
 
 static int
@@ -45,22 +68,21 @@ number(struct buf *out, const char *key, bool said, int64_t v)
 	return said ? buf_printf(out, "%s %lld\n", key, (long long)v) : 0;
 }
 
-/* Which fields of its input it needs; a name that is no line of text cannot be told. */
+/* Which fields of its input it needs. */
 static int
 fields(const struct op_facts *f, struct buf *out)
 {
-	bool selects = f->selects;
 	int rc;
 
-	for (unsigned i = 0; i < f->reads.n; i++)
-		selects = selects && strchr(f->reads.v[i], '\n') == NULL;
-	if (!selects)
+	if (!f->selects || !plain(&f->reads) || !plain(&f->makes))
 		return 0;
 	rc = number(out, "selects", true, 1);
 	if (rc == 0)
 		rc = number(out, "passes", f->passes, 1);
-	for (unsigned i = 0; i < f->reads.n && rc == 0; i++)
+	for (size_t i = 0; i < f->reads.n && rc == 0; i++)
 		rc = text(out, "reads", f->reads.v[i]);
+	for (size_t i = 0; i < f->makes.n && rc == 0; i++)
+		rc = text(out, "makes", f->makes.v[i]);
 	return rc;
 }
 
@@ -105,5 +127,6 @@ op_describe(const struct op_class *cls, void *self, const struct op_conf *conf, 
 		cls->describe(self, &f);
 	rc = facts(cls, &f, conf, out);
 	names_fini(&f.reads);
+	names_fini(&f.makes);
 	return rc;
 }

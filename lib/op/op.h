@@ -92,8 +92,11 @@ struct op_facts {
 	bool selects;	     /* of its input's fields it reads those of `reads` alone */
 	bool passes;	     /* ... and gives out the others as well */
 	struct names reads;  /* op_reads; owned */
+	struct names makes;  /* op_makes: fields that it sets in every record; owned */
 };
-void op_reads(struct op_facts *f, const char *field); /* no memory: selects is taken back */
+/* No memory: selects is taken back. */
+void op_reads(struct op_facts *f, const char *field);
+void op_makes(struct op_facts *f, const char *field);
 
 struct op_class {
 	const char *name;

@@ -295,6 +295,7 @@ check_sides(struct op *op)
 	if (op->cls->describe != NULL)
 		op->cls->describe(op->self, &f);
 	names_fini(&f.reads);
+	names_fini(&f.makes);
 	for (unsigned i = 0; i < 2 && rc == 0; i++)
 		rc = check_side(f.side[i]);
 	return rc;

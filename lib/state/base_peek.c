@@ -101,7 +101,7 @@ base_peek(struct base_seen *out, const char *local,
 	  int (*fn)(void *cookie, const uint8_t *p, size_t n), void *cookie)
 {
 	struct buf before = BUF_INIT;
-	struct base *b;
+	struct base *b = NULL;
 	int rc;
 
 	*out = (struct base_seen){ 0 };

@@ -28,7 +28,7 @@ alike() {
 @test "the plan says which fields leave a source" {
 	reads 'fsource in.ndjson --time t | fkey k | fwindow tumble 1m --agg "s=sum(.v)" | fsink o/' 'k, v'
 	reads 'fsource in.ndjson | fkey k | fwindow running --agg "n=count()" --having ".n > 3" | fsink o/' 'k'
-	reads 'fsource in.ndjson | fmap --where ".v > 1" --set "w = .n.a" --keep w | fsink o/' 'v, w, n'
+	reads 'fsource in.ndjson | fmap --where ".v > 1" --set "w = .n.a" --keep w | fsink o/' 'v, n, w'
 	reads 'fsource in.ndjson | fwindow global --agg count | fsink o/' 'no field'
 }
 
@@ -69,6 +69,12 @@ alike() {
 	sed -i '1s/junk/k/' in.csv
 	fails 3 'fcoord run --name h "fsource in.csv --time t | fkey v | fwindow tumble 1m | fsink o/"'
 	says "same name 'k'"
+}
+
+@test "a field that does not exist: what it may have meant" {
+	ok 'fcoord run --name j "fsource in.ndjson --time t | fkey tgs | fmap --set \"jnk = 1\" | fwindow running --agg \"s=sum(.jnk)\" | fsink o"'
+	says "'tgs' was never seen; did you mean 'tags'"
+	lacks err 'jnk'
 }
 
 @test "a job that reads other fields from now on goes on" {

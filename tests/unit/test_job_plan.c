@@ -321,15 +321,15 @@ T(fields_that_nobody_reads_need_not_leave_their_source)
 
 	says(j, 1, "by key\nselects\npasses\nreads k");
 	says(j, 2, "stateful\nselects\nreads v\nreads k");
-	says(j, 4, "selects\npasses\nreads w");
-	says(j, 5, "stateful\nselects");
+	says(j, 4, "selects\npasses\nreads w\nmakes x\nmakes w");
+	says(j, 5, "stateful\nselects\nreads x\nreads y");
 	T_INT(job_plan(j, 1, false), 0);
-	needs(j, 0, "k v w");
+	needs(j, 0, "k v w y");
 	needs(j, 1, "k v");
 	needs(j, 2, "v k");
 	needs(j, 3, "all");
-	needs(j, 4, "w");
-	needs(j, 5, "");
+	needs(j, 4, "w y");
+	needs(j, 5, "x y");
 	says(j, 4, "passes\nreads w"); /* it does not say that it reads no others */
 	T_INT(job_plan(j, 1, false), 0);
 	needs(j, 0, "all");

@@ -1,6 +1,7 @@
 /* checkpoint: see checkpoint.h. */
 #include "checkpoint.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -113,7 +114,7 @@ checkpoint_there(const struct checkpoint *c)
 	struct buf path = BUF_INIT;
 	struct stat st;
 	bool there = buf_printf(&path, "%s/%s", c->dir, c->name) == 0 && buf_cstr(&path) != NULL &&
-		     fio_stat((const char *)path.p, &st) == 0;
+		     (fio_stat((const char *)path.p, &st) == 0 || errno != ENOENT);
 
 	buf_fini(&path);
 	return there;
@@ -228,6 +229,16 @@ checkpoint_kind(const struct ckpt_file *f)
 	static const char *const names[] = { "checkpoint", "savepoint", "stop", "drain", "final" };
 
 	return names[f->kind];
+}
+
+int
+checkpoint_put_id(struct buf *b, const uint8_t id[16])
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < 16 && rc == 0; i++)
+		rc = buf_printf(b, "%02x", id[i]);
+	return rc;
 }
 
 static uint64_t

@@ -48,7 +48,9 @@ static void
 say_unknown(struct decode *d)
 {
 	if (!d->said)
-		say("%s: shown as bytes where it cannot be read: %s", d->st->name, ferr_text());
+		say("%s: shown as bytes where it cannot be read: %s", d->st->name,
+		    d->st->tool[0] != '\0' ? ferr_text()
+					   : "no manifest beside it tells what it is");
 	d->said = true;
 }
 

@@ -23,7 +23,7 @@ enum option { OPT_STATE, OPT_AT, OPT_STAGE, OPT_KEY, OPT_WINDOW, OPT_OUT, OPT_FO
 /* A note on stderr. */
 void say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-/* The verbs: dir is a store or a savepoint, word the n operands behind it. */
+/* The verbs: dir is a store, a savepoint or a local copy, word the n operands behind it. */
 int verb_ls(const struct conf *c, const char *dir, char **word);
 int verb_show(const struct conf *c, const char *dir, char **word);
 int verb_get(const struct conf *c, const char *dir, char **word);

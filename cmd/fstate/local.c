@@ -158,16 +158,6 @@ condition(const struct base_seen *s)
 	return s->clean ? "clean" : "open";
 }
 
-static int
-put_hex(struct buf *b, const uint8_t *p, size_t n)
-{
-	int rc = 0;
-
-	for (size_t i = 0; i < n && rc == 0; i++)
-		rc = buf_printf(b, "%02x", p[i]);
-	return rc;
-}
-
 static const struct column columns[] = {
 	{ "stage", FOR_ALL },	     { "subtask", FOR_ALL },	 { "parallelism", FOR_ALL },
 	{ "epoch", FOR_ALL },	     { "condition", FOR_ALL },	 { "items", FOR_ALL },
@@ -184,7 +174,7 @@ put_row(struct listing *o, const char *dir, const struct base_seen *s)
 	const struct val absent = { .t = VAL_ABSENT };
 	struct buf id = BUF_INIT;
 	char size[LISTING_TEXT];
-	int rc = put_hex(&id, s->job, sizeof(s->job));
+	int rc = checkpoint_put_id(&id, s->job);
 
 	if (rc == 0) {
 		const struct val row[] = {
@@ -252,7 +242,7 @@ put_people(struct buf *b, const struct checkpoint *c, const struct base_seen *s)
 			     "items      %" PRIu64 "\nsize       %s\njob id     ",
 			     s->stage, s->subtask, s->parallel, at->epoch, condition(s), c->dir,
 			     at->name, at->end, s->lo, s->hi, s->groups, s->items, size)) == 0)
-		rc = put_hex(b, s->job, sizeof(s->job));
+		rc = checkpoint_put_id(b, s->job);
 	if (rc == 0 && st->signature != NULL)
 		rc = buf_printf(b, "\nsignature  %s", st->signature);
 	return rc == 0 ? buf_putc(b, '\n') : rc;

@@ -167,7 +167,7 @@ static const char *const examples[] = {
 static const char *const see[] = { "fcoord(1)", "fcheckpoint(5)", NULL };
 static const struct cmd cmd = {
 	.name = "fstate",
-	.summary = "a look inside checkpoints and savepoints",
+	.summary = "a look inside checkpoints, savepoints and local state",
 	.usage = "ls [DIR] [option ...]\n"
 		 "show [DIR] [option ...]\n"
 		 "get [DIR] STAGE KEY [option ...]\n"
@@ -177,9 +177,10 @@ static const struct cmd cmd = {
 		 "verify [DIR] [option ...]\n"
 		 "export [DIR] [option ...]",
 	.examples = examples,
-	.more =
-	    "DIR is the store of a job, a savepoint, a directory that holds one store, or the\n"
-	    "name of a job.  Nothing in it is written, synced or locked, also while the job runs.",
+	.more = "DIR is the store of a job, a savepoint, a local copy (STORE/local/STAGE-N), a "
+		"directory\n"
+		"that holds one store, or the name of a job.  Nothing in it is written, synced or\n"
+		"locked, also while the job runs.",
 	.see = see,
 };
 

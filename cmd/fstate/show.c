@@ -24,16 +24,6 @@ number_val(const struct snap_number *n)
 	return is_watermark(n->name) ? listing_watermark(n->v) : val_i64(n->v);
 }
 
-static int
-put_hex(struct buf *b, const uint8_t *p, size_t n)
-{
-	int rc = 0;
-
-	for (size_t i = 0; i < n && rc == 0; i++)
-		rc = buf_printf(b, "%02x", p[i]);
-	return rc;
-}
-
 /* ---- for people ---- */
 
 static int
@@ -49,9 +39,9 @@ put_head(const struct checkpoint *c, struct buf *b)
 			     "time       %.*s\nattempt    %" PRIu64 "\nsize       %s\njob id     ",
 			     f->job, f->epoch, f->place, checkpoint_kind(f), c->dir, c->name,
 			     (int)time_print(f->time, at), at, f->attempt, size)) != 0 ||
-	    (rc = put_hex(b, f->job_id, sizeof(f->job_id))) != 0 ||
+	    (rc = checkpoint_put_id(b, f->job_id)) != 0 ||
 	    (rc = buf_puts(b, "\nbarrier    ")) != 0 ||
-	    (rc = put_hex(b, f->barrier, sizeof(f->barrier))) != 0)
+	    (rc = checkpoint_put_id(b, f->barrier)) != 0)
 		return rc;
 	return buf_putc(b, '\n');
 }
@@ -263,8 +253,8 @@ show_data(const struct checkpoint *c, const struct ckpt_stage *one, enum fmt_kin
 	int rc;
 
 	if ((rc = json_stages(&stages, f, one)) == 0 &&
-	    (rc = put_hex(&id, f->job_id, sizeof(f->job_id))) == 0 &&
-	    (rc = put_hex(&barrier, f->barrier, sizeof(f->barrier))) == 0 &&
+	    (rc = checkpoint_put_id(&id, f->job_id)) == 0 &&
+	    (rc = checkpoint_put_id(&barrier, f->barrier)) == 0 &&
 	    (rc = buf_printf(&path, "%s/%s", c->dir, c->name)) == 0 &&
 	    (rc = listing_new(&o, kind, STDOUT_FILENO, show_columns, N(show_columns))) == 0) {
 		const struct val row[] = {

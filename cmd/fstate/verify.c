@@ -96,37 +96,47 @@ flipped(size_t n, uint32_t d)
 	return n;
 }
 
+#define SUM_AT (sizeof(SEALED_HEAD) - 1) /* in the tail */
+
+/* How many bytes of the tail cannot stand where they do; *first gets the first of them. */
+static size_t
+unlike_seal(const uint8_t *tail, size_t *first)
+{
+	static const char like[] = SEALED_HEAD "00000000" SEALED_END, digits[] = "0123456789abcdef";
+	size_t n = 0;
+
+	for (size_t i = 0; i < SEALED_TAIL; i++) {
+		if (i >= SUM_AT && i < SUM_AT + SEALED_SUM
+			? memchr(digits, tail[i], sizeof(digits) - 1) != NULL
+			: tail[i] == (uint8_t)like[i])
+			continue;
+		if (n++ == 0)
+			*first = i;
+	}
+	return n;
+}
+
 /* Where the file is damaged, if that can be told. */
 static struct val
 sealed_offset(const uint8_t *p, size_t n)
 {
-	static const char digits[] = "0123456789abcdef";
-	const char frame[] = SEALED_HEAD "00000000" SEALED_END;
-	const size_t head = sizeof(SEALED_HEAD) - 1;
-	size_t body = n - SEALED_TAIL, at, wrong = 0, first = 0;
 	char sum[SEALED_SUM + 1] = "";
+	size_t body, at = 0, wrong;
 	uint32_t diff;
 
 	if (n < SEALED_TAIL)
 		return listing_count(n);
-	for (size_t i = 0; i < SEALED_TAIL; i++) {
-		uint8_t c = p[body + i];
-		bool digit = i >= head && i < head + SEALED_SUM;
-
-		if (digit ? c != '\0' && strchr(digits, c) != NULL : c == (uint8_t)frame[i])
-			continue;
-		first = wrong++ == 0 ? i : first;
-	}
-	if (wrong > 0) /* or it has no seal */
-		return wrong == 1 ? listing_count(body + first) : VAL_NULLV;
-	memcpy(sum, p + body + head, SEALED_SUM);
+	body = n - SEALED_TAIL;
+	if ((wrong = unlike_seal(p + body, &at)) > 0) /* of several it has no seal at all */
+		return wrong == 1 ? listing_count(body + at) : VAL_NULLV;
+	memcpy(sum, p + body + SUM_AT, SEALED_SUM);
 	diff = crc32c(0, p, body) ^ (uint32_t)strtoul(sum, NULL, 16);
 	if ((at = flipped(body, diff)) < body)
 		return listing_count(at);
 	/* Else it may be one of the digits. */
 	for (size_t i = 0; i < SEALED_SUM; i++) {
 		if ((diff & ~(0xf0000000u >> 4 * i)) == 0)
-			return listing_count(body + head + i);
+			return listing_count(body + SUM_AT + i);
 	}
 	return VAL_NULLV;
 }

@@ -14,17 +14,12 @@
 
 /* ---- a stage ---- */
 
-struct wanted {
-	struct decode *decode;
-	const char *key;
-};
-
 static bool
 is_wanted(void *cookie, const struct state_seen *s)
 {
-	const struct wanted *w = cookie;
+	const struct stage_view *v = cookie;
 
-	return decode_is(w->decode, s, w->key);
+	return decode_is(v->decode, s, v->key);
 }
 
 static int
@@ -54,13 +49,12 @@ load_subtask(struct state_look *l, const char *dir, const struct ckpt_stage *st,
 static int
 load_stage(struct stage_view *v, const char *dir, const char *key, int64_t mem)
 {
-	struct wanted wanted = { NULL, key };
-	struct state_look_conf conf = { .groups = v->st->groups, .mem = mem, .cookie = &wanted };
+	struct state_look_conf conf = { .groups = v->st->groups, .mem = mem, .cookie = v };
 	int rc;
 
 	if ((rc = decode_new(&v->decode, v->st)) != 0)
 		return rc;
-	wanted.decode = v->decode;
+	v->key = key;
 	conf.want = key != NULL ? is_wanted : NULL;
 	if ((rc = state_look_new(&v->look, &conf)) != 0)
 		return rc;

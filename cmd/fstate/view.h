@@ -18,6 +18,7 @@ struct stage_view {
 	const struct ckpt_stage *st;
 	struct decode *decode;
 	struct state_look *look;
+	const char *key; /* the only one that is wanted, or NULL */
 };
 
 struct view {

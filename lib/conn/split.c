@@ -1,5 +1,4 @@
 /* split: see split.h. */
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -96,7 +95,7 @@ split_open_file(struct split *s)
 {
 	int rc = file_open(&s->in->file, s->name);
 
-	return rc == 0 && s->follow ? follow_new(&s->in->follow, s->name) : rc;
+	return rc == 0 && s->follow ? follow_new(&s->in->follow, s->name, false) : rc;
 }
 
 int
@@ -132,9 +131,6 @@ split_close(struct split *s)
 	file_close(in->file);
 	fmt_reader_free(in->reader);
 	follow_free(in->follow);
-	for (; in->ilater < in->nlater; in->ilater++)
-		free(in->later[in->ilater]);
-	free(in->later);
 	gen_free(in->gen);
 	buf_fini(&in->b);
 	buf_fini(&in->rows);
@@ -225,37 +221,28 @@ more(struct split *s)
 	return 0;
 }
 
-/* A followed file has been replaced, and the old one is read to its end: on with what was rotated
- * away behind it, then with the new one, as soon as there is one. */
+/* A followed file has been replaced, and the old one is read to its end: on with what was written
+ * behind it. */
 static int
 next_file(struct split *s)
 {
 	struct split_in *in = s->in;
 	struct split_conf conf = in->conf;
-	char **later = in->later, *path;
-	size_t i = in->ilater, n = in->nlater;
-	struct stat st;
+	struct follow *follow = in->follow;
+	struct file *file;
+	bool packed;
 	int rc;
 
-	if (i == n && fio_stat(s->name, &st) == -1 && errno == ENOENT)
-		return FERR_AGAIN;
-	in->later = NULL;
-	in->ilater = in->nlater = 0;
+	if ((rc = follow_next(follow, in->file, in->base + in->b.n, &file, &packed)) != 0)
+		return rc;
+	in->follow = NULL;
 	split_close(s);
-	if (i == n) {
-		free(later);
-		return split_open(s, &conf);
-	}
-	path = later[i++];
 	in->conf = conf;
-	in->later = later;
-	in->ilater = i;
-	in->nlater = n;
-	in->finishing = s->open = true;
-	if ((rc = file_open(&in->file, path)) == 0)
-		rc = follow_new(&in->follow, s->name);
-	free(path);
-	return rc;
+	in->file = file;
+	in->follow = follow;
+	in->finishing = packed;
+	s->open = true;
+	return 0;
 }
 
 /* ---- text ---- */

@@ -17,8 +17,6 @@ struct split_in {
 	enum fmt_kind kind;	   /* of the reader */
 	struct follow *follow;
 	bool finishing; /* reading the copy of a file that was truncated or rotated away */
-	char **later;	/* ... and what was rotated away behind it: [ilater, nlater) are to come */
-	size_t ilater, nlater;
 	/* frames */
 	bool frames, ended;
 	struct schema schema; /* of the frames */

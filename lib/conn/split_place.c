@@ -216,16 +216,10 @@ find_log(struct split *s, const struct place *p)
 		return rc;
 	in->file = f.file;
 	in->b = f.ahead;
-	if (!s->follow) {
-		f.file = NULL;
-		f.ahead = (struct buf)BUF_INIT;
-		follow_found_fini(&f);
+	if (!s->follow)
 		return 0;
-	}
 	in->finishing = f.copy;
-	in->later = f.later;
-	in->nlater = f.nlater;
-	return follow_new(&in->follow, s->name);
+	return follow_new(&in->follow, s->name, f.beside);
 }
 
 static int

@@ -1,19 +1,21 @@
 /*
  * base: the local copy of a supervised subtask's state (state/base.h); see op_internal.h.
  *
- * Behind COMPLETE(n) a helper of its own, which gives way to everything else, takes in
- * what checkpoint n has and the copy lacks.  A restart loads the copy and only the rest of the
- * logs; what it has not read of them is checked later, by the same helper.  Nothing that happens to
- * the copy hurts the job.
+ * Behind COMPLETE(n), now and then, a helper of its own that gives way to everything else takes in
+ * what checkpoint n has and the copy lacks.  A restart reads the logs of the store, which is
+ * faster; one that is damaged is made up for by the copy, and replaced by the next checkpoint.
+ * Nothing that happens to the copy hurts the job.
  */
 #include "state/base.h"
+
+#include <stdio.h>
 
 #include "fio/fio.h"
 #include "op/op_internal.h"
 
-#define BEHIND_MIN (4u << 20)  /* bytes that are merged at the end, and not in haste before */
-#define BEHIND_SHARE 8u	       /* ... nor this part of what the copy holds */
-#define PAUSE_NS 10000000000LL /* but after so long all the same */
+#define END_MAX (4u << 20)     /* bytes that are merged at the end */
+#define PAUSE_NS 10000000000LL /* from one merge to the next, at least */
+#define PAUSE_TIMES 20	       /* ... and so many times what the last one took */
 
 static struct op_base *
 base_of(struct work_job *w)
@@ -55,11 +57,38 @@ copy_files(struct snap_files *to, const struct snap_files *from)
 /* ---- the helper's part ---- */
 
 static int
+ignore(void *cookie, const uint8_t *p, size_t n)
+{
+	(void)cookie;
+	(void)p;
+	(void)n;
+	return 0;
+}
+
+/* A copy that is there already is written to only when all of it is sound: else it is made anew. */
+static int
+take_copy(struct op_base *s)
+{
+	int rc = open_copy(s, true);
+
+	if (rc == 0 && ((rc = base_look(s->base)) == FERR_CORRUPT ||
+			(rc == 0 && (rc = base_each(s->base, ignore, NULL)) == FERR_CORRUPT))) {
+		drop_copy(s);
+		rc = open_copy(s, true);
+	}
+	return rc;
+}
+
+static int
 merge(struct op_base *s, const struct snap_files *f)
 {
-	int rc = s->base != NULL ? 0 : open_copy(s, true);
+	int64_t began = fio_mono_ns();
+	int rc = s->base != NULL ? 0 : take_copy(s);
 
-	return rc != 0 ? rc : base_merge(s->base, s->task->store, f, &s->stop);
+	if (rc == 0)
+		rc = base_merge(s->base, s->task->store, f, &s->stop);
+	s->took = fio_mono_ns() - began;
+	return rc;
 }
 
 static int
@@ -67,30 +96,6 @@ run_merge(struct work_job *w)
 {
 	fio_thread_nice();
 	return merge(base_of(w), &base_of(w)->todo);
-}
-
-static int
-look_on(void *cookie, uint64_t epoch, const uint8_t *p, size_t n)
-{
-	(void)epoch;
-	(void)p;
-	(void)n;
-	return atomic_load((const atomic_bool *)cookie) ? FERR_AGAIN : 0;
-}
-
-static int
-run_check(struct work_job *w)
-{
-	struct op_base *s = base_of(w);
-	int rc = 0;
-
-	fio_thread_nice();
-	for (unsigned i = 0; i < s->todo.n && rc == 0; i++) {
-		const struct snap_file *f = &s->todo.v[i];
-
-		rc = log_read(s->task->store, f->name, f->start, f->end, f->crc, look_on, &s->stop);
-	}
-	return rc;
 }
 
 /* ---- the loop's part ---- */
@@ -154,13 +159,6 @@ merged(struct op *op, const struct snap_files *f, int rc, const char *text)
 	drop_copy(s);
 }
 
-static void
-checked(struct op *op, int rc, const char *text)
-{
-	if (rc != 0 && rc != FERR_AGAIN && rc != FERR_NOMEM)
-		replace_logs(op, &op->base.todo, text, "the local copy");
-}
-
 void
 op_base_jobs(struct op *op)
 {
@@ -169,10 +167,7 @@ op_base_jobs(struct op *op)
 	if (!s->busy || work_take(s->work) == NULL)
 		return;
 	s->busy = false;
-	if (s->job.run == run_check)
-		checked(op, s->job.rc, s->job.text);
-	else
-		merged(op, &s->todo, s->job.rc, s->job.text);
+	merged(op, &s->todo, s->job.rc, s->job.text);
 }
 
 int
@@ -190,15 +185,12 @@ static bool
 merge_due(const struct op *op)
 {
 	const struct op_base *s = &op->base;
-	uint64_t behind, share, limit = BEHIND_MIN;
+	int64_t pause = s->took * PAUSE_TIMES;
 
-	if (s->busy || s->off)
-		return false;
-	behind = base_behind(s->base, &s->complete);
-	share = base_size(s->base) / BEHIND_SHARE;
-	if (share > limit)
-		limit = share;
-	return behind > limit || (behind > 0 && op->now - s->merged >= PAUSE_NS);
+	if (pause < PAUSE_NS)
+		pause = PAUSE_NS;
+	return !s->busy && !s->off && op->now - s->merged >= pause &&
+	       base_behind(s->base, &s->complete) > 0;
 }
 
 int
@@ -218,61 +210,42 @@ op_base_complete(struct op *op, uint64_t epoch)
 
 /* ---- beginning and end ---- */
 
-/* Find the copy and load it: 0, or what is wrong; *ours: with the copy. */
+/* Find the copy and load it, and what is behind it in the store. */
 static int
-load_copy(struct op *op, const struct snap_files *f, bool *ours)
-{
-	struct op_base *s = &op->base;
-	int rc;
-
-	*ours = true;
-	if ((rc = base_look(s->base)) != 0)
-		return rc;
-	if (base_reach(s->base, f) < 0) {
-		*ours = false;
-		return FERR_LOST;
-	}
-	return base_load(s->base, s->task->store, f, op->state, ours);
-}
-
-bool
-op_base_restore(struct op *op, const struct snap_files *f)
+load_copy(struct op *op, const struct snap_files *f)
 {
 	struct op_base *s = &op->base;
 	bool ours;
 	int rc;
 
-	s->task = &op->ep.task;
-	if ((rc = open_copy(s, false)) != 0) {
-		if (rc != FERR_LOST)
-			merged(op, f, rc, ferr_text());
-		return false;
-	}
-	s->loaded = load_copy(op, f, &ours) == 0;
-	if (!s->loaded && ours)
-		op_say(op, "%s; the state is read from the store", ferr_text());
-	return s->loaded;
+	if ((rc = open_copy(s, false)) != 0 || (rc = base_look(s->base)) != 0)
+		return rc;
+	return base_reach(s->base, f) < 0 ? FERR_LOST
+					  : base_load(s->base, s->task->store, f, op->state, &ours);
 }
 
-int
+bool
+op_base_restore(struct op *op, const struct snap_files *f)
+{
+	char text[512];
+
+	snprintf(text, sizeof(text), "%s", ferr_text());
+	op->base.task = &op->ep.task;
+	if (load_copy(op, f) == 0) {
+		replace_logs(op, f, text, "the local copy");
+		return true;
+	}
+	base_close(op->base.base, false);
+	op->base.base = NULL;
+	ferr(FERR_CORRUPT, "%s", text);
+	return false;
+}
+
+void
 op_base_begin(struct op *op)
 {
-	struct op_base *s = &op->base;
-	int rc;
-
-	if (op->state == NULL)
-		return 0;
-	s->task = &op->ep.task;
-	s->merged = op->now;
-	if (!s->loaded) {
-		if (s->base == NULL && !s->off)
-			(void)!open_copy(s, false);
-		drop_copy(s);
-		return 0;
-	}
-	if ((rc = base_held(s->base, &op->ep.files, &s->todo)) == 0)
-		start(s, run_check);
-	return rc;
+	op->base.task = &op->ep.task;
+	op->base.merged = op->now;
 }
 
 void
@@ -290,7 +263,7 @@ op_base_end(struct op *op)
 	}
 	atomic_store(&s->stop, false);
 	/* Here and not in the helper, which other work could keep waiting. */
-	if (!s->off && s->complete.n > 0 && base_behind(s->base, &s->complete) <= BEHIND_MIN) {
+	if (!s->off && s->complete.n > 0 && base_behind(s->base, &s->complete) <= END_MAX) {
 		rc = merge(s, &s->complete);
 		merged(op, &s->complete, rc, ferr_text());
 	}

@@ -434,8 +434,8 @@ wait_for(struct op *op, bool full, bool look)
 	for (unsigned i = 0; i < op->nout && !look; i++) {
 		if (op->out[i].held && op->now + TABLE_WAIT_NS < until)
 			until = op->now + TABLE_WAIT_NS;
-		if (full && out_paused(&op->out[i]) && op->now + OP_LOOK_NS < until)
-			until = op->now + OP_LOOK_NS;
+		if (full && op->out[i].pauses > 0 && op->now + OP_LOOK_NS < until)
+			until = op->now + OP_LOOK_NS; /* no event ends a pause */
 	}
 	assert(op->ev.n > 0 || until != EV_FOREVER); /* or we would sleep for ever */
 	if ((rc = ev_wait(&op->ev, until)) == 0 && op->ev.quiet && !look)

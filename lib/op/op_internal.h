@@ -52,7 +52,6 @@ int out_open(struct out *o, int fd, const struct schema *schema, const struct fm
 void out_close(struct out *o);
 int out_hello(struct out *o, const struct hello *h);
 bool out_full(struct out *o);	  /* no more rows for now */
-bool out_paused(struct out *o);	  /* ... which no event ends */
 void out_overtook(struct out *o); /* an unaligned barrier has been put */
 int out_push(struct out *o);	  /* send what is queued as far as it goes */
 int out_seal(struct out *o);	  /* send what has gathered */
@@ -189,7 +188,6 @@ struct op_base {
 	struct work_job job; /* with the helper as long as it is busy, and so is base */
 	bool busy;
 	bool off;	   /* this attempt has none */
-	bool loaded;	   /* the state was restored from it */
 	atomic_bool stop;  /* the helper is to give up */
 	struct work *work; /* NULL until it is needed */
 	struct base *base; /* NULL: none yet */
@@ -199,12 +197,14 @@ struct op_base {
 	uint64_t epoch;
 	struct snap_files complete; /* ... in the last one that is complete */
 	int64_t merged;		    /* when the last merge ended, or we began */
+	int64_t took;		    /* ns, the last merge */
 };
 
 /* base.c */
-/* Load the state of these stretches with the help of the copy; false: nothing is loaded. */
+/* A log of these stretches is damaged, ferr_text says how: load the state with the help of the
+ * copy. false: that cannot be done, and ferr_text is as it was. */
 bool op_base_restore(struct op *op, const struct snap_files *f);
-int op_base_begin(struct op *op); /* all is restored: a copy that was of no use goes */
+void op_base_begin(struct op *op); /* all is restored */
 int op_base_acked(struct op *op, uint64_t epoch);
 int op_base_complete(struct op *op, uint64_t epoch);
 void op_base_jobs(struct op *op); /* take back what the helper has done */

@@ -115,8 +115,8 @@ all_read(const struct out *o)
 	       (ioctl(o->link.fd, ask, &left_over) == -1 || left_over == 0);
 }
 
-bool
-out_paused(struct out *o)
+static bool
+is_paused(struct out *o)
 {
 	if (o->pauses == 0 || o->put <= o->mark + BEHIND_BARRIER)
 		return false;
@@ -131,7 +131,7 @@ out_paused(struct out *o)
 bool
 out_full(struct out *o)
 {
-	return link_out_full(&o->link) || out_paused(o);
+	return link_out_full(&o->link) || is_paused(o);
 }
 
 int

@@ -149,8 +149,6 @@ restore_files(struct op *op, const struct snap_files *files)
 	struct op_epochs *e = &op->ep;
 	int rc = note_files(e, files);
 
-	if (rc != 0 || files->n == 0 || (e->task.same && op_base_restore(op, files)))
-		return rc;
 	for (unsigned i = 0; i < files->n && rc == 0; i++) {
 		const struct snap_file *f = &files->v[i];
 
@@ -158,7 +156,7 @@ restore_files(struct op *op, const struct snap_files *files)
 		if (rc == FERR_LOST)
 			rc = ferr(FERR_CORRUPT, "%s", ferr_text());
 	}
-	return rc;
+	return rc == FERR_CORRUPT && e->task.same && op_base_restore(op, files) ? 0 : rc;
 }
 
 static int
@@ -321,9 +319,9 @@ op_task_restore(struct op *op)
 	e->complete = e->published = e->task.epoch;
 	align_init(&e->align, e->align_chans, op->nin);
 	e->align.last = e->task.epoch;
-	if ((rc = restore(op)) != 0 || (rc = op_flight_restore(op)) != 0 ||
-	    (rc = op_base_begin(op)) != 0)
+	if ((rc = restore(op)) != 0 || (rc = op_flight_restore(op)) != 0)
 		return rc;
+	op_base_begin(op);
 	if (op->cls->on_restored != NULL && (rc = op->cls->on_restored(op->self, op, &equal)) != 0)
 		return rc;
 	if ((rc = pack_u64(&b, equal)) == 0)

@@ -276,12 +276,15 @@ base_load(struct base *b, const char *store, const struct snap_files *f, struct 
 	*ours = false;
 	if ((rc = state_rec_forget(&forget, s)) != 0)
 		return rc;
+	if ((rc = state_load(s, forget.p, forget.n)) != 0)
+		goto out;
 	if ((rc = base_each(b, load, s)) != 0)
 		*ours = true;
 	else
 		rc = base_rest(b, store, f, load_log, s);
 	if (rc != 0)
 		state_load(s, forget.p, forget.n);
+out:
 	buf_fini(&forget);
 	return rc;
 }

@@ -78,8 +78,8 @@ int base_merge(struct base *b, const char *store, const struct snap_files *f,
  */
 int base_each(struct base *b, int (*fn)(void *cookie, const uint8_t *p, size_t n), void *cookie);
 
-/* Load what it holds, and the rest of the stretches from the store.  On error nothing is loaded;
- * *ours tells whether it is the copy that is damaged. */
+/* Load what it holds, and the rest of the stretches from the store, in place of what has been
+ * loaded. On error nothing is loaded; *ours tells whether it is the copy that is damaged. */
 int base_load(struct base *b, const char *store, const struct snap_files *f, struct state *s,
 	      bool *ours);
 

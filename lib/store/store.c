@@ -339,10 +339,11 @@ store_read(const char *dir, const char *name, size_t max, struct buf *out)
 
 	if (path == NULL)
 		return ferr(FERR_NOMEM, "out of memory");
-	if (fio_stat(path, &st) == -1 && errno == ENOENT)
-		rc = ferr(FERR_LOST, "%s is not there", path);
-	else if ((rc = fio_slurp(path, max, out)) != 0)
+	rc = fio_slurp(path, max, out);
+	if (rc != 0)
 		out->n = before;
+	if (rc == FERR_IO && fio_stat(path, &st) == -1 && errno == ENOENT)
+		rc = ferr(FERR_LOST, "%s is not there", path);
 	free(path);
 	return rc;
 }

@@ -45,7 +45,7 @@ reworded() {
 
 # forever: the job j, which begins anew when it has been ended, reads for long; it has ended epoch 5.
 forever() {
-	numbers 20000
+	numbers 30000
 	ok "fcoord run -q -d --name j --every 20ms 'fsource in --time t --rate 1000/s | fkey k | fwindow running --agg \"n=count()\" | fsink to/'"
 	await '[ "$(tells j .epoch)" -gt 5 ]'
 }
@@ -160,7 +160,7 @@ cells() {
 	says '0 added, 0 removed, 0 changed'
 }
 
-@test "every flipped bit of a checkpoint is found, with its file and offset" {
+@test "every flipped bit of a checkpoint, and of job.json, is found, with its file and offset" {
 	numbers 8
 	job 'tumble 5m --agg "n=count(), l=last(.v)"'
 	ok "fstate verify $S/j"
@@ -178,6 +178,7 @@ cells() {
 	            for f in sub["state"] + sub["pending"]:
 	                files.setdefault(f["file"], []).append((0, 64))
 	                files[f["file"]].append((max(f["start"], 64), f["end"]))
+	files["job.json"] = [(0, os.path.getsize(store + "/job.json"))]
 	for name, ranges in files.items():
 	    path = os.path.join(store, name)
 	    data = open(path, "rb").read()
@@ -188,7 +189,7 @@ cells() {
 	        r = subprocess.run(["fstate", "verify", store, "-o", "json"], capture_output=True, text=True)
 	        rows = [json.loads(line) for line in r.stdout.splitlines()]
 	        n += 1
-	        hit = [x for x in rows if x["file"] == name and (x["offset"] == at if name.startswith("chain")
+	        hit = [x for x in rows if x["file"] == name and (x["offset"] == at if name.endswith(".json")
 	               else x["offset"] <= at)]
 	        if r.returncode != 4 or len(hit) == 0:
 	            bad += 1
@@ -264,6 +265,115 @@ cells() {
 	[ "$(wc -l <out)" = 3 ]
 }
 
+@test "a checkpoint that the job drops while it is verified: what is there then is, and that is said once" {
+	numbers 30
+	job 'running --agg "n=count()"'
+	manifest=$(echo "$S"/j/chain/*.json)
+	reworded "$manifest" state/fwindow state/gone >old
+	reworded "$manifest" "\"place\":$((10#$(basename "$manifest" .json)))" '"place":9' >new
+	rm "$manifest"
+	mkfifo "$manifest"
+	bg "fstate verify j"
+	exec 7>"$manifest"
+	rm "$manifest"
+	mv new "${manifest%/*}/0000000009.json"
+	cat old >&7
+	exec 7>&-
+	finish
+	[ "$rc" = 0 ]
+	[ "$(grep -c 'dropped by the job while it was read; going on with what is there' err)" = 1 ]
+	says '^fstate: 1 checkpoint, .* 0 faults'
+}
+
+@test "job.json: damage is told by whoever reads it; one without a checksum is read" {
+	numbers 30
+	job 'running'
+	cp "$S/j/job.json" kept
+	sed 's/"name":"j"/"name":"k"/' kept >"$S/j/job.json"
+	fails 4 "fstate verify j -o json"
+	jq -e '.file == "job.json"' out >/dev/null
+	fails 4 "fcoord run -q --name j 'fsource in | fsink to/'"
+	says 'job.json is damaged: its checksum is'
+	sed 's/,"crc32c":"[0-9a-f]*"//' kept >"$S/j/job.json"
+	ok "fstate verify j"
+	numbers 60
+	job 'running'
+	rm "$S/j/job.json"
+	fails 4 "fstate verify j"
+	grep -q 'job.json is not there' out
+}
+
+@test "local state: what a subtask's copy holds is what its checkpoint does" {
+	numbers 600
+	KEY=k,c job 'tumble 5m --agg "n=count(), s=sum(.v)"'
+	local copy=$S/j/local/fwindow-0
+	ok "fstate scan j --stage fwindow -o json"
+	mv out all
+	ok "fstate scan $copy -o json"
+	diff all out
+	ok "fstate export $copy/base"
+	diff all out
+	quiet
+	ok "fstate diff $copy j --stage fwindow"
+	says '0 added, 0 removed, 0 changed'
+	ok "fstate get $copy fwindow '[\"u1\",0]' -o json"
+	[ "$(wc -l <out)" = "$(grep -c '"u1",0' all)" ]
+	fails 2 "fstate get $copy fwindow nobody"
+	fails 2 "fstate scan $copy --at 1"
+	says '[-]-at 1 has no meaning'
+	fails 2 "fstate export $copy --out $copy"
+	for verb in ls show; do
+		ok "fstate $verb $copy -o json"
+		jq -c '[.stage, .subtask, .condition, .items]' out >row
+		diff - row <<<"[\"fwindow\",0,\"clean\",$(wc -l <all)]"
+	done
+	ok "fstate ls j -o json"
+	[ "$(jq .epoch out)" = "$(fstate ls "$copy" -o json | jq .epoch)" ]
+	ok "fstate show $copy"
+	grep -q '^signature  tumble 5m n=count(), s=sum(.v)$' out
+	ok "fstate scan $S/j/local/fsource-0"
+	grep -q '^fsource  splits  *in ' out
+}
+
+@test "local state: of some subtasks, and away from its store" {
+	numbers 300
+	job 'running --agg "n=count()"' '-p 3'
+	for i in 0 1 2; do
+		ok "fstate scan $S/j/local/fwindow-$i -o json"
+		cat out >>all
+	done
+	ok "fstate scan j --stage fwindow -o json"
+	is_sorted <all
+	for copy in "$S"/j/local/fwindow-*; do
+		ok "fstate scan $copy -o json"
+		[ ! -s out ] || break
+	done
+	cp -r "$copy" copy
+	ok "fstate scan copy -o json"
+	jq -e '.stage == "fwindow" and .value.bytes > 0' out >/dev/null
+	says 'no manifest beside it tells what it is'
+	ok "fstate verify copy"
+	says ' 0 faults'
+}
+
+@test "local state: damage is found; nothing in it is status 2" {
+	numbers 600
+	job 'running --agg "n=count()"'
+	local copy=$S/j/local/fwindow-0
+	ok "fstate verify $copy"
+	says 'subtask 0 of fwindow as of epoch .*: 3 items' ' 0 faults'
+	sed -i 's/u1/ux/g' "$copy/base/data" # also in pages that are not in use any more
+	fails 4 "fstate verify $copy -o json"
+	jq -e --argjson n "$(stat -c %s "$copy/base/data")" \
+		'.file == "base/data" and .offset > 0 and .offset % 4096 == 0 and .offset < $n' out >/dev/null
+	fails 4 "fstate scan $copy"
+	says 'base/data is damaged at page .*: the checksum of an item is wrong'
+	[ ! -s out ]
+	: >"$copy/base/data"
+	fails 2 "fstate scan $copy"
+	says 'base/data is not there, or empty'
+}
+
 @test "while the job runs: every look succeeds, and changes nothing" {
 	forever
 	for _ in $(seq 40); do
@@ -271,6 +381,14 @@ cells() {
 		jq -es 'map(select(.map == "keys")) | length == 3' out >/dev/null
 		ok "fstate verify j"
 		ok "fstate ls j"
+	done
+	ok "fcoord stop j" # so that there is a local copy, too
+	await '! fcoord status j -o json | jq -e .pid'
+	forever
+	for _ in $(seq 10); do
+		for verb in ls show scan verify; do
+			ok "fstate $verb $S/j/local/fwindow-0"
+		done
 	done
 	ok "fcoord savepoint j --out sp"
 	ok "fstate ls sp -o json"
@@ -282,6 +400,7 @@ cells() {
 	for verb in ls show scan verify export; do
 		ok "fstate $verb j"
 		ok "fstate $verb sp"
+		ok "fstate $verb $S/j/local/fwindow-0"
 	done
 	ok "fstate diff sp j"
 	find state sp -printf '%p %s %T@ %C@\n' | sort | diff before -

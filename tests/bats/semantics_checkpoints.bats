@@ -1,5 +1,6 @@
 # The rules of checkpoints (semantics C16-C35) where they can be seen from outside, through fcoord and the tools.
-# What is a state machine of its own has unit tests: C16 test_wm, C21 C22 C23 test_align, C27 C31-C33 test_ckpt.
+# What is a state machine of its own has unit tests: C16 test_wm, C21 C22 C23 test_align, C27 C31-C33 test_ckpt.  C26 is
+# in semantics_unaligned.bats.
 load common
 load jobs
 
@@ -189,12 +190,6 @@ windows() {
 	ok "fcoord run -q --every 1h --name e 'fsource empty --time t | fkey k | fwindow tumble 10s | fsink oute/'"
 	[ "$(chain e .kind)" = final ]
 }
-
-@test "C26 unaligned checkpoints are not there yet, and say so" {
-	fails 2 "fcoord run --unaligned after:5s 'fsource f | fsink res/'"
-	says "not yet"
-}
-
 
 @test "C28 an epoch is published once, whoever is killed" {
 	copy 'fmap --where ".v >= 0" | fsink res.ndjson'

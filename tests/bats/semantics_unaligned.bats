@@ -83,7 +83,8 @@ held() {
 	ok "fcoord checkpoint n"
 	[ "$(flights n)" = 0 ]
 	touch stop
-	await 'held n 5000'
+	e=$(tells n '.stages[0].out')
+	await "held n $((e + 3000))"
 	ok "fcoord checkpoint n"
 	[ "$(flights n)" -gt 10000 ]
 	fell n fmap-2

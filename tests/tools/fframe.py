@@ -171,8 +171,9 @@ def data(payload, count, schema):
 
 def barrier(payload):
     epoch, ident, flags = struct.unpack("<Q16sI", payload)
-    need(epoch > 0 and flags < 16, "bad BARRIER")
-    names = [w for i, w in enumerate(["FINAL", "STOP", "SAVEPOINT", "DRAIN"]) if flags >> i & 1]
+    need(epoch > 0 and flags < 32, "bad BARRIER")
+    words = ["FINAL", "STOP", "SAVEPOINT", "DRAIN", "UNALIGNED"]
+    names = [w for i, w in enumerate(words) if flags >> i & 1]
     yield " ".join([f"epoch {epoch} id {ident.hex()}"] + names)
 
 

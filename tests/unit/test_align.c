@@ -41,7 +41,7 @@ bar(unsigned chan, uint64_t epoch)
 }
 
 #define BAR(chan, n, does) T_STR(out(bar(chan, n)), does)
-#define CANCEL(chan, n, does) T_STR(out(align_cancel(&a, chan, n)), does)
+#define CANCEL(chan, n, does) T_STR(out(align_cancel(&a, n)), does)
 #define END(chan, does) T_STR(out(align_end(&a, chan)), does)
 
 /* Which channels are blocked, one letter each. */
@@ -281,6 +281,137 @@ T(C23_an_abort_keeps_the_ended_ones)
 	CANCEL(2, 3, "c3");
 	BAR(2, 4, "");
 	BAR(1, 4, "!");
+}
+
+/* ---- unaligned (C26) ---- */
+
+static struct align_out
+over(uint64_t epoch)
+{
+	struct barrier b = { .epoch = epoch, .flags = BARRIER_UNALIGNED };
+
+	return align_overtake(&a, &b);
+}
+
+/* The same from a channel. */
+static struct align_out
+over_from(unsigned chan, uint64_t epoch)
+{
+	struct barrier b = { .epoch = epoch, .flags = BARRIER_UNALIGNED };
+
+	return align_barrier(&a, chan, &b);
+}
+#define OVER(n, does) T_STR(out(over(n)), does)
+#define AHEAD(chan, kind, n, is) T_INT(align_ahead(&a, chan, FRAME_##kind, n), AHEAD_##is)
+
+/* Which channels are awaited. */
+static const char *
+awaited(void)
+{
+	static char s[MAX_CHANS + 1];
+
+	for (unsigned i = 0; i < a.n; i++)
+		s[i] = a.c[i].awaited ? 'w' : '-';
+	s[a.n] = '\0';
+	T_INT(align_awaits(&a), strchr(s, 'w') != NULL);
+	return s;
+}
+#define AWAITED(which) T_STR(awaited(), which)
+
+T(C26_the_coordinator_overtakes_and_every_barrier_is_awaited)
+{
+	begin(3);
+	OVER(1, "!");
+	align_done(&a);
+	BLOCKED("---");
+	AWAITED("www");
+	AHEAD(1, BARRIER, 1, HERE);
+	AWAITED("w-w");
+	AHEAD(0, END, 0, HERE);
+	AHEAD(2, BARRIER, 1, HERE);
+	AWAITED("---");
+	BAR(1, 1, "");
+	BLOCKED("---");
+	OVER(1, "");
+	T_INT(a.last, 1);
+}
+
+T(C26_the_first_unaligned_barrier_overtakes)
+{
+	begin(3);
+	T_STR(out(over_from(1, 1)), "!");
+	align_done(&a);
+	AWAITED("w-w");
+	OVER(1, "");
+	AWAITED("w-w");
+}
+
+T(C26_an_aligned_epoch_is_switched)
+{
+	begin(4);
+	END(3, "");
+	BAR(0, 1, "");
+	BLOCKED("x---");
+	OVER(1, "!");
+	T_INT(a.bar.flags, BARRIER_SAVEPOINT | BARRIER_UNALIGNED);
+	align_done(&a);
+	BLOCKED("----");
+	AWAITED("-ww-");
+	begin(3);
+	BAR(0, 1, "");
+	T_STR(out(over_from(2, 1)), "!");
+	align_done(&a);
+	AWAITED("-w-");
+}
+
+T(C26_marks_of_older_epochs_are_passed_over)
+{
+	begin(2);
+	CANCEL(0, 1, "c1");
+	OVER(2, "!");
+	align_done(&a);
+	AHEAD(0, BARRIER, 1, ON);
+	AHEAD(0, CANCEL, 1, ON);
+	AWAITED("ww");
+}
+
+T(C26_an_epoch_that_was_given_up_is_awaited_no_more)
+{
+	static const uint64_t later[] = { 3, 4 };
+
+	for (unsigned i = 0; i < 2; i++) {
+		begin(2);
+		OVER(3, "!");
+		align_done(&a);
+		AHEAD(0, CANCEL, later[i], LOST);
+		AWAITED("--");
+		OVER(4, "!");
+		align_done(&a);
+		AHEAD(0, BARRIER, 5, LOST);
+		AWAITED("--");
+		CANCEL(0, 5, "c5");
+	}
+	begin(2);
+	OVER(3, "!");
+	align_done(&a);
+	CANCEL(0, 2, "");
+	AWAITED("ww");
+	CANCEL(0, 3, "");
+	AWAITED("--");
+	OVER(4, "!");
+	align_done(&a);
+	CANCEL(0, 6, "c6");
+	AWAITED("--");
+	OVER(6, "");
+}
+
+T(C26_a_newer_epoch_aborts_the_one_that_is_aligned)
+{
+	begin(2);
+	BAR(0, 1, "");
+	OVER(2, "a1!");
+	align_done(&a);
+	AWAITED("ww");
 }
 
 T_MAIN

@@ -23,13 +23,15 @@ flag_letters(uint32_t flags)
 		*p++ = 'd';
 	if (flags & BARRIER_FINAL)
 		*p++ = 'f';
+	if (flags & BARRIER_UNALIGNED)
+		*p++ = 'u';
 	*p = '\0';
 	return s;
 }
 
 /*
- * Take the actions and print them: T3 trigger, X3 cancel, S3 store, C3 complete, A3:7 answer cookie
- * 7 by epoch 3, R:7 refuse it, F fail, O3 over; flags (v s d f) behind the epoch.
+ * Take the actions and print them: T3 trigger, U3 overtake, X3 cancel, S3 store, C3 complete, A3:7
+ * answer cookie 7 by epoch 3, R:7 refuse it, F fail, O3 over; flags (v s d f u) behind the epoch.
  */
 static const char *
 acts(void)
@@ -40,7 +42,7 @@ acts(void)
 
 	s[0] = '\0';
 	while (ckpt_next(&c, &a)) {
-		static const char letters[] = "TXSCARFO";
+		static const char letters[] = "TUXSCARFO";
 		char flags[8], what[64];
 
 		strcpy(flags, flag_letters(a.flags));
@@ -90,7 +92,7 @@ begin_conf(struct ckpt_conf conf, uint64_t last)
 static void
 begin(void)
 {
-	struct ckpt_conf conf = { 100, 30, 1000, 2 };
+	struct ckpt_conf conf = { .every = 100, .min_pause = 30, .timeout = 1000, .tolerate = 2 };
 
 	begin_conf(conf, 0);
 }
@@ -368,7 +370,7 @@ T(C32_request_in_every_phase)
 
 T(C32_ids_start_at_one_never_repeat_and_go_on_after_a_restore)
 {
-	struct ckpt_conf conf = { 100, 0, 1000, 2 };
+	struct ckpt_conf conf = { .every = 100, .min_pause = 0, .timeout = 1000, .tolerate = 2 };
 
 	begin_conf(conf, 41);
 	T_INT(c.complete, 41);
@@ -406,7 +408,7 @@ T(C32_min_pause_delays_periodic_ones)
 
 T(C32_without_a_pause_an_overdue_one_follows_at_once)
 {
-	struct ckpt_conf conf = { 100, 0, 1000, 2 };
+	struct ckpt_conf conf = { .every = 100, .min_pause = 0, .timeout = 1000, .tolerate = 2 };
 
 	begin_conf(conf, 0);
 	RUNNING(0, false, "");
@@ -428,7 +430,7 @@ T(C32_requests_ignore_every_and_min_pause)
 
 T(C32_without_a_period_only_requests_and_the_end)
 {
-	struct ckpt_conf conf = { 0, 30, 1000, 2 };
+	struct ckpt_conf conf = { .every = 0, .min_pause = 30, .timeout = 1000, .tolerate = 2 };
 
 	begin_conf(conf, 5);
 	RUNNING(0, true, "");
@@ -444,7 +446,9 @@ T(C32_without_a_period_only_requests_and_the_end)
 
 T(C32_huge_durations_do_not_overflow)
 {
-	struct ckpt_conf conf = { INT64_MAX, INT64_MAX, INT64_MAX, 2 };
+	struct ckpt_conf conf = {
+		.every = INT64_MAX, .min_pause = INT64_MAX, .timeout = INT64_MAX, .tolerate = 2
+	};
 
 	begin_conf(conf, 0);
 	RUNNING(1000, false, "");
@@ -656,7 +660,7 @@ T(C33_success_resets_the_count)
 
 T(C33_tolerate_zero_fails_at_the_first)
 {
-	struct ckpt_conf conf = { 100, 0, 1000, 0 };
+	struct ckpt_conf conf = { .every = 100, .min_pause = 0, .timeout = 1000, .tolerate = 0 };
 
 	begin_conf(conf, 0);
 	RUNNING(0, false, "");
@@ -704,6 +708,62 @@ T(a_long_reason_is_cut)
 	DOES(acked(1, 1000), "S1s");
 	DOES(ckpt_stored(&c, 1001, 1, false, why), "X1");
 	T_INT(strlen(text), sizeof(text) - 1);
+}
+
+/* ---- unaligned (C26) ---- */
+
+static void
+unaligned(int64_t after)
+{
+	struct ckpt_conf conf = {
+		.every = 100, .timeout = 1000, .tolerate = 2, .unaligned = true, .after = after
+	};
+
+	begin_conf(conf, 0);
+	RUNNING(1000, false, "");
+}
+
+T(C26_at_once_an_epoch_overtakes_from_its_beginning)
+{
+	unaligned(0);
+	TICK(1100, "T1u U1u");
+	DEADLINE(2100);
+	TICK(1500, "");
+	ASK(1500, ASKED, 1, "");
+	for (unsigned i = 0; i < MAX_SUBS; i++)
+		ACK(1500, i, 1, i + 1 < MAX_SUBS ? "" : "S1u");
+	STORED(1500, 1, "C1u T2u U2u");
+}
+
+T(C26_after_a_while_an_epoch_overtakes_once)
+{
+	unaligned(50);
+	TICK(1100, "T1");
+	DEADLINE(1150);
+	ACK(1120, 0, 1, "");
+	TICK(1149, "");
+	TICK(1150, "U1u");
+	DEADLINE(2100);
+	TICK(1300, "");
+	TICK(2100, "X1 T2");
+	for (unsigned i = 0; i < MAX_SUBS; i++)
+		ACK(2110, i, 2, i + 1 < MAX_SUBS ? "" : "S2");
+	TICK(2150, "");
+	STORED(2150, 2, "C2");
+}
+
+T(C26_savepoints_and_the_last_epoch_stay_aligned)
+{
+	unaligned(0);
+	ASK(1010, SAVEPOINT, 1, "T1v");
+	DEADLINE(2010);
+	unaligned(0);
+	ASK(1010, STOP, 1, "T1s");
+	unaligned(0);
+	ASK(1010, DRAIN, 1, "T1d");
+	unaligned(0);
+	ENDED(1010, 0, "");
+	ENDED(1010, 1, "T1f");
 }
 
 T_MAIN

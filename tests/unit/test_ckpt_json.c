@@ -45,6 +45,7 @@ make(struct ckpt_file *f)
 	snap_add_file(&s->sub[0].state, "state/a.base", 0, 4096, 0xdeadbeef, 8);
 	snap_add_file(&s->sub[0].state, "state/a.log", 10, 20, 1, 9);
 	snap_add_file(&s->sub[1].pending, "segments/b", 0, INT64_MAX, 0, INT64_MAX);
+	snap_add_file(&s->sub[1].flight, "state/c", 0, 9, 2, 8);
 	s->sub[1].published = 8;
 	snap_add_number(&s->sub[1], "wm.0", INT64_MIN, SNAP_MIN);
 	snap_add_number(&s->sub[1], "late", INT64_MAX, SNAP_SUM);
@@ -77,6 +78,8 @@ T(a_manifest_reads_as_it_is_written)
 	    "\"crc\":\"00000001\",\"epoch\":9}],\"pending\":[],\"numbers\":{}},\n"
 	    " {\"published\":8,\"state\":[],\"pending\":[{\"file\":\"segments/b\",\"start\":0,"
 	    "\"end\":9223372036854775807,\"crc\":\"00000000\",\"epoch\":9223372036854775807}],"
+	    "\"flight\":[{\"file\":\"state/c\",\"start\":0,\"end\":9,\"crc\":\"00000002\","
+	    "\"epoch\":8}],"
 	    "\"numbers\":{\"wm.0\":{\"v\":-9223372036854775808,\"merge\":\"min\"},"
 	    "\"late\":{\"v\":9223372036854775807,\"merge\":\"sum\"},"
 	    "\"part\":{\"v\":0,\"merge\":\"max\"}},\"schema\":\"AAEC/w==\"}]},\n"
@@ -280,7 +283,7 @@ T(every_file_is_named)
 
 	make(&f);
 	T_INT(ckpt_file_each(&f, note, &a), 0);
-	T_STR(buf_cstr(&a), "state/a.base state/a.log segments/b ");
+	T_STR(buf_cstr(&a), "state/a.base state/a.log segments/b state/c ");
 	T_INT(ckpt_file_each(&f, stop, NULL), 5);
 	ckpt_file_fini(&f);
 	buf_fini(&a);

@@ -7,7 +7,8 @@
  *store, loses notices, asks for savepoints and stops, and crashes everything at random; after a
  *while the faults stop, and then the job has to end.  What must hold:
  *
- *	consistent	in every manifest each node has seen exactly what the sources had sent
+ *	consistent	in every manifest each node has seen, or has on its way to it (C26), exactly
+ *			what the sources had sent
  *	exactly once	no record is published twice, none before its epoch is complete, none is
  *missing alive		the job ends; every request is answered or refused once
  *
@@ -40,9 +41,10 @@ enum broken {
 	PUBLISHING_AT_RESTART,
 	ABORTED_SEGMENTS,
 	LATER_EPOCHS,
+	FLIGHTS,
 };
 
-enum kind { RECORD, BARRIER, CANCEL, END, ACK, DECLINE, ENDED, PUBLISHED, COMPLETE };
+enum kind { RECORD, BARRIER, CANCEL, END, ACK, DECLINE, ENDED, PUBLISHED, COMPLETE, OVERTAKE };
 
 /* The sealed output of an epoch; sid makes publishing it again harmless, as a file offset does. */
 struct seg {
@@ -57,6 +59,7 @@ struct state {
 	uint64_t open; /* sink: since the last barrier */
 	struct seg seg[SEGS];
 	unsigned nsegs;
+	uint64_t flight[FAN]; /* of a snapshot: records that its barrier has overtaken */
 };
 
 struct msg {
@@ -68,12 +71,15 @@ struct msg {
 struct queue {
 	struct msg m[QUEUE];
 	unsigned at, n;
+	unsigned ahead; /* messages that were read ahead */
 };
 
 struct node {
 	struct state st;
 	struct queue in[FAN]; /* of a source: in[0] is what the coordinator says */
 	struct queue up;      /* to the coordinator */
+	struct queue ctl;     /* of others than sources: what the coordinator says */
+	bool gathering;	      /* reads ahead, and will ack then */
 	struct align align;
 	struct align_chan chan[FAN];
 	uint64_t stopped;     /* source: epoch of its STOP, DRAIN or FINAL barrier */
@@ -117,7 +123,7 @@ struct sim {
 	unsigned nreqs;
 	bool crash, over;
 	const char *bad;
-	unsigned completes, aborts, cancels, crashes, fails;
+	unsigned completes, aborts, cancels, crashes, fails, overtakes;
 };
 
 static uint64_t
@@ -158,6 +164,7 @@ pop(struct queue *q)
 
 	q->at = (q->at + 1) % QUEUE;
 	q->n--;
+	q->ahead -= q->ahead > 0;
 	return m;
 }
 
@@ -203,7 +210,9 @@ static bool
 has_room(struct sim *s, unsigned from, unsigned need)
 {
 	for (unsigned k = 0; k < (from < NSRC ? NOPS : 1); k++) {
-		if (channel(s, from, k)->n + need > s->cap)
+		const struct queue *q = channel(s, from, k);
+
+		if (q->n - q->ahead + need > s->cap)
 			return false;
 	}
 	return true;
@@ -265,7 +274,7 @@ seal(struct sim *s, struct state *st, uint64_t epoch)
 /* ---- nodes ---- */
 
 static void
-ack(struct sim *s, unsigned i, uint64_t epoch)
+snapshot(struct sim *s, unsigned i, uint64_t epoch)
 {
 	struct node *n = &s->node[i];
 
@@ -274,7 +283,13 @@ ack(struct sim *s, unsigned i, uint64_t epoch)
 	n->acked = epoch;
 	n->snap[epoch % 2] = n->st;
 	n->snap_epoch[epoch % 2] = epoch;
-	push(s, &n->up, ACK, epoch, 0);
+}
+
+static void
+ack(struct sim *s, unsigned i, uint64_t epoch)
+{
+	snapshot(s, i, epoch);
+	push(s, &s->node[i].up, ACK, epoch, 0);
 }
 
 static void
@@ -341,9 +356,60 @@ act_on(struct sim *s, unsigned i, struct align_out o)
 	}
 	if (o.complete) {
 		send_mark(s, i, BARRIER, n->align.bar.epoch, n->align.bar.flags);
-		ack(s, i, n->align.bar.epoch);
+		snapshot(s, i, n->align.bar.epoch);
 		align_done(&n->align);
+		n->gathering = true;
+		for (unsigned k = 0; k < FAN; k++)
+			n->in[k].ahead = 0;
 	}
+	if (n->gathering && !align_awaits(&n->align)) {
+		n->gathering = false;
+		if (o.complete)
+			push(s, &n->up, ACK, n->align.last, 0);
+	}
+}
+
+/* C26: read a message ahead.  Behind the last barrier that was awaited the snapshot is whole. */
+static void
+ahead_step(struct sim *s, unsigned i, unsigned chan)
+{
+	static const enum frame_kind frame[] = { FRAME_DATA, FRAME_BARRIER, FRAME_CANCEL,
+						 FRAME_END };
+	struct node *n = &s->node[i];
+	struct queue *q = &n->in[chan];
+	const struct msg *m = &q->m[(q->at + q->ahead) % QUEUE];
+	enum align_ahead ahead = AHEAD_ON;
+
+	if (!n->chan[chan].awaited || q->ahead == q->n)
+		return;
+	if (m->kind == RECORD && s->broken != FLIGHTS)
+		n->snap[n->align.last % 2].flight[chan] |= m->v;
+	if (m->kind != RECORD)
+		ahead = align_ahead(&n->align, chan, frame[m->kind], m->kind == END ? 0 : m->v);
+	q->ahead += ahead == AHEAD_ON;
+	n->gathering = align_awaits(&n->align);
+	if (!n->gathering && ahead == AHEAD_HERE) {
+		s->overtakes++;
+		push(s, &n->up, ACK, n->align.last, 0);
+	}
+}
+
+static void
+ctl_step(struct sim *s, unsigned i)
+{
+	struct node *n = &s->node[i];
+	struct barrier b = { 0 };
+	struct msg m;
+
+	if (n->ctl.n == 0)
+		return;
+	m = pop(&n->ctl);
+	b.epoch = m.v;
+	b.flags = m.flags;
+	if (n->ended)
+		return;
+	act_on(s, i,
+	       m.kind == OVERTAKE ? align_overtake(&n->align, &b) : align_cancel(&n->align, m.v));
 }
 
 static void
@@ -353,6 +419,10 @@ node_step(struct sim *s, unsigned i, unsigned chan)
 	struct barrier b = { 0 };
 	struct msg m;
 
+	if (n->gathering) {
+		ahead_step(s, i, chan);
+		return;
+	}
 	if (n->in[chan].n == 0 || (i != SINK && !has_room(s, i, 2)) ||
 	    (align_blocked(&n->align, chan) && s->broken != ALIGNMENT))
 		return;
@@ -369,7 +439,7 @@ node_step(struct sim *s, unsigned i, unsigned chan)
 		b.flags = m.flags;
 		act_on(s, i, align_barrier(&n->align, chan, &b));
 		break;
-	case CANCEL: act_on(s, i, align_cancel(&n->align, chan, m.v)); break;
+	case CANCEL: act_on(s, i, align_cancel(&n->align, m.v)); break;
 	default:
 		act_on(s, i, align_end(&n->align, chan));
 		n->ended = n->chan[0].ended && n->chan[1].ended;
@@ -440,6 +510,15 @@ take_actions(struct sim *s)
 			for (unsigned i = 0; i < NSRC; i++)
 				push(s, &s->node[i].in[0], a.kind == ACT_TRIGGER ? BARRIER : CANCEL,
 				     a.epoch, a.flags);
+			for (unsigned i = NSRC;
+			     i < NODES && a.kind == ACT_CANCEL && s->broken != LATER_EPOCHS; i++)
+				push(s, &s->node[i].ctl, CANCEL, a.epoch, 0);
+			break;
+		case ACT_OVERTAKE:
+			for (unsigned i = NSRC; i < NODES; i++) {
+				if (!s->sub[i].acked)
+					push(s, &s->node[i].ctl, OVERTAKE, a.epoch, a.flags);
+			}
 			break;
 		case ACT_STORE: s->storing = a.epoch; break;
 		case ACT_COMPLETE:
@@ -476,6 +555,17 @@ up_step(struct sim *s, unsigned i)
 		ckpt_published(&s->ckpt, s->now, i, m.v);
 }
 
+/* What is on its way to that node, in a manifest. */
+static uint64_t
+coming(const struct state *m, unsigned i)
+{
+	uint64_t set = m[i].flight[0] | m[i].flight[1];
+
+	for (unsigned k = NSRC; k < SINK && i == SINK; k++)
+		set |= coming(m, k);
+	return set;
+}
+
 /* The manifest becomes durable: from here on the epoch is complete, whoever knows it. */
 static void
 write_manifest(struct sim *s, uint64_t epoch)
@@ -490,9 +580,10 @@ write_manifest(struct sim *s, uint64_t epoch)
 	if (s->bad != NULL)
 		return;
 	for (unsigned i = NSRC; i < NODES; i++)
-		check(s, m[i].seen == sent(m[0].pos, m[1].pos, i), "a snapshot is not consistent");
+		check(s, (m[i].seen | coming(m, i)) == sent(m[0].pos, m[1].pos, i),
+		      "a snapshot is not consistent");
 	s->complete = epoch;
-	s->promised[epoch] = sent(m[0].pos, m[1].pos, SINK);
+	s->promised[epoch] = m[SINK].seen;
 	if (s->ckpt.kind >= CKPT_STOP)
 		s->last = s->ckpt.kind;
 }
@@ -543,6 +634,21 @@ ask_step(struct sim *s)
 
 /* ---- the life of a job ---- */
 
+/* What was in flight comes before all else. */
+static void
+replay(struct sim *s, unsigned i)
+{
+	struct state *st = &s->node[i].st;
+
+	for (unsigned k = 0; k < FAN; k++) {
+		for (uint64_t bit = 1; bit != 0; bit <<= 1) {
+			if ((st->flight[k] & bit) != 0)
+				push(s, &s->node[i].in[k], RECORD, bit, 0);
+		}
+		st->flight[k] = 0;
+	}
+}
+
 /* Everything in memory and on its way is gone; go on from the last complete epoch. */
 static void
 start(struct sim *s)
@@ -557,6 +663,7 @@ start(struct sim *s)
 	s->crash = false;
 	for (unsigned i = 0; i < NODES; i++) {
 		s->node[i].st = s->manifest[i];
+		replay(s, i);
 		align_init(&s->node[i].align, s->node[i].chan, FAN);
 		s->node[i].align.last = s->complete;
 		s->sub[i].source = i < NSRC;
@@ -597,7 +704,11 @@ step(struct sim *s)
 			node_step(s, i, (unsigned)rnd(s, FAN));
 		break;
 	case 5: up_step(s, i); break;
-	case 6: ended_step(s, i); break;
+	case 6:
+		ended_step(s, i);
+		if (i >= NSRC)
+			ctl_step(s, i);
+		break;
 	case 7: clock_step(s); break;
 	case 8:
 		notice_step(s, notices(s));
@@ -636,8 +747,12 @@ setup(struct sim *s, uint64_t seed, enum broken broken)
 				      .min_pause = (int64_t)rnd(s, 40),
 				      .timeout = 100 + (int64_t)rnd(s, 400),
 				      .tolerate = (unsigned)rnd(s, 4) };
-	if (broken == LATER_EPOCHS)
+	s->conf.unaligned = broken == FLIGHTS || rnd(s, 2) == 0;
+	s->conf.after = (int64_t)rnd(s, 2) * 10;
+	if (broken == LATER_EPOCHS) {
 		s->conf.every = 0;
+		s->conf.unaligned = false;
+	}
 	s->skips = broken == LATER_EPOCHS || (s->conf.every != 0 && rnd(s, 3) == 0);
 	start(s);
 }
@@ -664,14 +779,14 @@ run(struct sim *s, uint64_t seed, enum broken broken)
 		check(s, s->req[i].answers == 1, "a request is not answered exactly once");
 }
 
-T(C21_C22_C23_C25_C28_C31_C32_random_schedules)
+T(C21_C22_C23_C25_C26_C28_C31_C32_random_schedules)
 {
 	static struct sim s;
 	const char *one = getenv("SEED");
 	uint64_t first = one != NULL ? strtoull(one, NULL, 10) : 1;
 	uint64_t end = one != NULL ? first + 1 : 1001;
 	unsigned completes = 0, aborts = 0, cancels = 0, crashes = 0, fails = 0;
-	unsigned requests = 0, ends[CKPT_FINAL + 1] = { 0 };
+	unsigned overtakes = 0, requests = 0, ends[CKPT_FINAL + 1] = { 0 };
 
 	for (uint64_t seed = first; seed < end; seed++) {
 		run(&s, seed, NOTHING);
@@ -682,17 +797,19 @@ T(C21_C22_C23_C25_C28_C31_C32_random_schedules)
 		cancels += s.cancels;
 		crashes += s.crashes;
 		fails += s.fails;
+		overtakes += s.overtakes;
 		requests += s.nreqs;
 		ends[s.last]++;
 	}
 	printf("# seeds %" PRIu64 " to %" PRIu64 ": %u complete, %u aborted, %u cancelled, "
-	       "%u crashes, %u given up, %u requests; ends: %u stop, %u drain, %u final\n",
-	       first, end - 1, completes, aborts, cancels, crashes, fails, requests,
+	       "%u crashes, %u given up, %u read ahead, %u requests; ends: %u stop, %u drain, %u "
+	       "final\n",
+	       first, end - 1, completes, aborts, cancels, crashes, fails, overtakes, requests,
 	       ends[CKPT_STOP], ends[CKPT_DRAIN], ends[CKPT_FINAL]);
 	/* The schedules are worth something only if they come everywhere. */
 	if (one == NULL) {
 		T_OK(completes > 300 && aborts > 0 && cancels > 100 && crashes > 300);
-		T_OK(fails > 0 && requests > 300);
+		T_OK(fails > 0 && requests > 300 && overtakes > 300);
 		T_OK(ends[CKPT_STOP] > 10 && ends[CKPT_DRAIN] > 10 && ends[CKPT_FINAL] > 10);
 	}
 }
@@ -733,7 +850,13 @@ T(control_without_segments_of_aborted_epochs_output_is_missing)
 	control(ABORTED_SEGMENTS, "output is missing");
 }
 
-/* A source that owes its consumers a mark (align.h): without later epochs they stay blocked. */
+T(C26_control_without_records_in_flight_snapshots_are_not_consistent)
+{
+	control(FLIGHTS, "a snapshot is not consistent");
+}
+
+/* A source that owes its consumers a mark (align.h): without later epochs, and without a word from
+ * the coordinator, they stay blocked. */
 T(control_without_any_mark_for_a_declined_epoch_the_job_does_not_end)
 {
 	control(LATER_EPOCHS, "the job does not end");

@@ -88,12 +88,12 @@ T(the_bytes_are_what_the_header_says)
 
 T(every_kind_is_known)
 {
-	static const enum ctl_kind kinds[] = { CTL_SPAWN,     CTL_KILL,	  CTL_START,	CTL_GO,
-					       CTL_TRIGGER,   CTL_CANCEL, CTL_COMPLETE, CTL_STATS,
-					       CTL_READY,     CTL_ACK,	  CTL_DECLINE,	CTL_ENDED,
-					       CTL_PUBLISHED, CTL_FAILED, CTL_FIRST,	CTL_JOIN,
-					       CTL_STOP,      CTL_HELLO,  CTL_EXITED,	CTL_STDERR,
-					       CTL_KILLED,    CTL_SPAWNED };
+	static const enum ctl_kind kinds[] = { CTL_SPAWN,     CTL_KILL,	   CTL_START,	 CTL_GO,
+					       CTL_TRIGGER,   CTL_CANCEL,  CTL_COMPLETE, CTL_STATS,
+					       CTL_READY,     CTL_ACK,	   CTL_DECLINE,	 CTL_ENDED,
+					       CTL_PUBLISHED, CTL_FAILED,  CTL_FIRST,	 CTL_JOIN,
+					       CTL_STOP,      CTL_HELLO,   CTL_EXITED,	 CTL_STDERR,
+					       CTL_KILLED,    CTL_SPAWNED, CTL_OVERTAKE };
 	uint8_t p[CTL_HDR] = { 5 };
 	unsigned good = 0;
 	struct ctl_msg m;

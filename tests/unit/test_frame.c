@@ -222,6 +222,13 @@ T(control_marks_golden)
 	buf_put(&made, bytes, sizeof(bytes));
 	same(&f);
 
+	f = load("barrier-unaligned");
+	T_INT(barrier_decode(&b, f.payload, f.n), 0);
+	T_INT(b.flags, BARRIER_UNALIGNED);
+	barrier_encode(&b, bytes);
+	buf_put(&made, bytes, sizeof(bytes));
+	same(&f);
+
 	f = load("cancel");
 	T_INT(f.kind, FRAME_CANCEL);
 	T_INT(cancel_decode(&epoch, f.payload, f.n), 0);
@@ -248,6 +255,8 @@ T(control_payloads_are_strict)
 	T_INT(barrier_decode(&b, p, BARRIER_BYTES), 0);
 	T_INT(barrier_decode(&b, p, BARRIER_BYTES - 1), FERR_CORRUPT);
 	p[24] = 16;
+	T_INT(barrier_decode(&b, p, BARRIER_BYTES), 0);
+	p[24] = 32;
 	T_INT(barrier_decode(&b, p, BARRIER_BYTES), FERR_CORRUPT);
 	p[24] = 0;
 	p[0] = 0;

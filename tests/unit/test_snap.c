@@ -19,6 +19,7 @@ fill(struct snap *s)
 	T_INT(snap_add_file(&s->state, "s/a.log", 100, 100, 1, 41), 0);
 	T_INT(snap_add_file(&s->state, "s/b.log", 0, UINT64_MAX, 2, UINT64_MAX), 0);
 	T_INT(snap_add_file(&s->pending, "p/seg", 5, 6, 3, 42), 0);
+	T_INT(snap_add_file(&s->flight, "s/flight", 0, 7, 4, 43), 0);
 	T_INT(snap_add_number(s, "wm.0", INT64_MIN, SNAP_MIN), 0);
 	T_INT(snap_add_number(s, "limit", 7, SNAP_SUM), 0);
 	s->nschema = 3;
@@ -82,6 +83,7 @@ same(const struct snap *a, const struct snap *b)
 	T_INT(a->published, b->published);
 	same_files(&a->state, &b->state);
 	same_files(&a->pending, &b->pending);
+	same_files(&a->flight, &b->flight);
 	T_INT(a->nnumber, b->nnumber);
 	for (unsigned i = 0; i < a->nnumber && i < b->nnumber; i++) {
 		T_STR(a->number[i].name, b->number[i].name);
@@ -262,19 +264,21 @@ decode_words(const uint32_t *v, size_t n)
 
 T(layout_limits_stand_before_allocation)
 {
-	T_INT(DECODE(0, 0, 0, 0, 0), 0);
-	T_INT(DECODE(UINT32_MAX, 0, 0, 0, 0), FERR_CORRUPT);
-	T_INT(DECODE(0, UINT32_MAX, 0, 0, 0), FERR_CORRUPT);
-	T_INT(DECODE(0, 0, UINT32_MAX, 0, 0), FERR_CORRUPT);
-	T_INT(DECODE(0, 0, 0, UINT32_MAX, 0), FERR_CORRUPT);
-	T_INT(DECODE(0, 0, 0, 0, UINT32_MAX), FERR_CORRUPT);
+	/* state, pending, flight, numbers, schema, signature */
+	T_INT(DECODE(0, 0, 0, 0, 0, 0), 0);
+	T_INT(DECODE(UINT32_MAX, 0, 0, 0, 0, 0), FERR_CORRUPT);
+	T_INT(DECODE(0, UINT32_MAX, 0, 0, 0, 0), FERR_CORRUPT);
+	T_INT(DECODE(0, 0, UINT32_MAX, 0, 0, 0), FERR_CORRUPT);
+	T_INT(DECODE(0, 0, 0, UINT32_MAX, 0, 0), FERR_CORRUPT);
+	T_INT(DECODE(0, 0, 0, 0, UINT32_MAX, 0), FERR_CORRUPT);
+	T_INT(DECODE(0, 0, 0, 0, 0, UINT32_MAX), FERR_CORRUPT);
 	/* one file: name, start, end, crc, epoch */
-	T_INT(DECODE(1, 0, 5, 0, 5, 0, 9, 1, 0, 0, 0, 0, 0), 0);
-	T_INT(DECODE(1, 0, 6, 0, 5, 0, 9, 1, 0, 0, 0, 0, 0), FERR_CORRUPT); /* start > end */
+	T_INT(DECODE(1, 0, 5, 0, 5, 0, 9, 1, 0, 0, 0, 0, 0, 0), 0);
+	T_INT(DECODE(1, 0, 6, 0, 5, 0, 9, 1, 0, 0, 0, 0, 0, 0), FERR_CORRUPT); /* start > end */
 	/* one number: name, v, merge */
-	T_INT(DECODE(0, 0, 1, 0, 5, 0, SNAP_SUM, 0, 0), 0);
-	T_INT(DECODE(0, 0, 1, 0, 5, 0, SNAP_SUM + 1, 0, 0), FERR_CORRUPT);
-	T_INT(DECODE(0, 0, 1, 0, 5, 0, 256, 0, 0), FERR_CORRUPT);
+	T_INT(DECODE(0, 0, 0, 1, 0, 5, 0, SNAP_SUM, 0, 0), 0);
+	T_INT(DECODE(0, 0, 0, 1, 0, 5, 0, SNAP_SUM + 1, 0, 0), FERR_CORRUPT);
+	T_INT(DECODE(0, 0, 0, 1, 0, 5, 0, 256, 0, 0), FERR_CORRUPT);
 }
 
 T(too_large_a_snapshot_is_refused_and_leaves_the_buffer)

@@ -515,6 +515,53 @@ T(row_33_rotated_more_than_once)
 	      FERR_AGAIN);
 }
 
+/* Ours, whose rest is {"a":3}, lies at log.N for a minute. */
+#define GEN(A, NAME, MINUTES) \
+	"echo '{\"a\":" A "}' >" NAME "; touch -d '" MINUTES " minutes ago' " NAME ";"
+#define OURS(NAME, MINUTES) "mv log " NAME "; touch -d '" MINUTES " minutes ago' " NAME ";"
+
+T(generations_between)
+{
+	T_INT(after(OURS("log.3", "9") GEN("4", "log.2", "8") GEN("5", "log.1", "7")
+			GEN("6", "log", "6"),
+		    true, "3 4 5 6 "),
+	      FERR_AGAIN);
+	/* packed meanwhile; what is being packed is there twice */
+	T_INT(after(OURS("log.3", "9") GEN("4", "log.2", "8") GEN("5", "log.1", "7")
+			GEN("6", "log", "6") "gzip log.3; gzip -k log.2; gzip log.1",
+		    true, "3 4 5 6 "),
+	      FERR_AGAIN);
+	/* an empty one; dates; older ones, and what is no part of the log */
+	T_INT(after(OURS("log-20240102", "9") ": >log-20240103; touch -d '8 minutes ago' "
+					      "log-20240103;" GEN("5", "log-20240104", "7")
+						  GEN("0", "log-20240101", "10")
+						      GEN("0", "log.old", "1") GEN("6", "log", "6"),
+		    true, "3 5 6 "),
+	      FERR_AGAIN);
+}
+
+T(generations_of_one_time)
+{
+	T_INT(after(OURS("log.10", "9") GEN("4", "log.9", "9") GEN("5", "log.8", "9")
+			GEN("0", "log.11", "9")
+			    GEN("6", "log", "9") "touch -r log.10 log.8 log.9 log.11 log",
+		    true, "3 4 5 6 "),
+	      FERR_AGAIN);
+	T_INT(after(OURS("log-20240102", "9") GEN("5", "log-20240103", "9") GEN("6", "log", "9")
+			GEN("0", "log-20240101",
+			    "9") "touch -r log-20240102 log-20240103 log-20240101 log",
+		    true, "3 5 6 "),
+	      FERR_AGAIN);
+}
+
+T(a_generation_is_read_until_it_is_quiet)
+{
+	/* it was written to just now */
+	T_INT(
+	    after(OURS("log.2", "9") "echo '{\"a\":5}' >log.1;" GEN("6", "log", "6"), true, "3 5 "),
+	    FERR_AGAIN);
+}
+
 T(row_33_lost_is_named)
 {
 	T_INT(after("rm log; echo '{\"a\":9}' >log", true, ""), FERR_LOST);

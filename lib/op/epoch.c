@@ -326,6 +326,9 @@ note_numbers(struct op *op, struct snap *s)
 	for (unsigned i = 0; i < op->nin && rc == 0; i++) {
 		snprintf(name, sizeof(name), "wm.%u", i);
 		rc = snap_add_number(s, name, op->wm_chans[i].wm, SNAP_MIN);
+		snprintf(name, sizeof(name), "rows.%u", i);
+		if (rc == 0)
+			rc = snap_add_number(s, name, (int64_t)op->in[i].count, SNAP_SUM);
 		snprintf(name, sizeof(name), "idle.%u", i);
 		if (rc == 0 && op->wm_chans[i].idle)
 			rc = snap_add_number(s, name, 1, SNAP_MIN);

@@ -174,7 +174,8 @@ static int
 restore(struct op *op)
 {
 	const struct op_task *t = &op->ep.task;
-	int64_t bad;
+	int64_t bad, rows;
+	char name[32];
 	int rc = 0;
 
 	for (unsigned i = 0; i < t->nsnap && rc == 0; i++) {
@@ -204,6 +205,11 @@ restore(struct op *op)
 		merge_number(t, n->name, &n->v);
 	if (merge_number(t, "bad", &bad))
 		op->nbad = (uint64_t)bad;
+	for (unsigned i = 0; i < op->nin && t->same; i++) {
+		snprintf(name, sizeof(name), "rows.%u", i);
+		if (merge_number(t, name, &rows)) /* bad records tell their number */
+			op->in[i].count = (uint64_t)rows;
+	}
 	restore_watermarks(op);
 	/* Known before the first SCHEMA comes: there may be results due and no input any more. */
 	if (op->schema.n == 0 && !op->schema.keyed)

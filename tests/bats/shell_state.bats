@@ -155,6 +155,21 @@ whole() {
 	[ -s late ] && [ -s bad ]
 }
 
+@test "a bad record of a later stage has the same place in every run" {
+	local text
+	seq 0 2999 | jq -c '{k: 1, t: (1704448800 + .), v: (if . % 90 == 7 then "x" else . end)}' >odd.ndjson
+	text="fsource odd.ndjson --time t RATE | fmap --set 'w = .v + 1' --on-bad bad | fsink res --every 20ms"
+	ok "${text/RATE/}"
+	mkdir calm && mv res bad calm
+	export FSTATE=st
+	bg "${text/RATE/--rate 1000/s}"
+	await '[ -s bad ]'
+	kill -9 "$(part fmap)"
+	finish
+	ok "${text/RATE/}"
+	cmp bad calm/bad && cmp res calm/res
+}
+
 @test "two sources, aligned at a stage with two inputs" {
 	local text
 	PATH=$BATS_TEST_DIRNAME/../../build/obj/tools:$PATH

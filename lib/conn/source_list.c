@@ -95,6 +95,47 @@ family_of(const struct source *s, const char *path, bool *new)
 	return NULL;
 }
 
+static bool
+is_dir(const char *dir, const char *name)
+{
+	struct buf path = BUF_INIT;
+	struct stat st;
+	bool is = buf_printf(&path, "%s%s", dir, name) == 0 && buf_cstr(&path) != NULL &&
+		  fio_stat((const char *)path.p, &st) == 0 && S_ISDIR(st.st_mode);
+
+	buf_fini(&path);
+	return is;
+}
+
+/* $FSTATE, or any store: checkpoints are no input. */
+static bool
+is_store(const char *dir)
+{
+	const char *own = getenv("FSTATE");
+	struct stat a, b;
+
+	if (own != NULL && fio_stat(own, &a) == 0 && fio_stat(dir, &b) == 0 &&
+	    a.st_dev == b.st_dev && a.st_ino == b.st_ino)
+		return true;
+	return is_dir(dir, "chain") && is_dir(dir, "attempts");
+}
+
+/* Does a file that was found lie in a store?  1, 0, or an error. */
+static int
+in_store(const char *path)
+{
+	bool in = false;
+	char *dir;
+
+	for (const char *p = strchr(path, '/'); p != NULL && !in; p = strchr(p + 1, '/')) {
+		if ((dir = strndup(path, (size_t)(p - path) + 1)) == NULL)
+			return ferr(FERR_NOMEM, "out of memory");
+		in = is_store(dir);
+		free(dir);
+	}
+	return in;
+}
+
 /*
  * New ones only.  The older part of a log that is followed already (log.1, when log is rotated) is
  * none: who follows the log reads it.  If both are new, each is read, and this one has its end.
@@ -110,6 +151,8 @@ source_add_file(void *cookie, const char *path)
 
 	if (is_known(s, path))
 		return 0;
+	if ((rc = in_store(path)) != 0)
+		return rc < 0 ? rc : 0;
 	family = s->spec.follow ? family_of(s, path, &new) : NULL;
 	if (family != NULL && !new)
 		return 0;

@@ -5,8 +5,6 @@
 
 #include "fio/fio.h"
 
-#define TWICE_NS 200000000LL
-
 int
 ev_init(struct ev *e)
 {
@@ -47,19 +45,6 @@ ev_watch(struct ev *e, int fd, short events)
 	return 0;
 }
 
-static void
-take_signal(struct ev *e, int sig)
-{
-	int64_t now = fio_mono_ns();
-
-	if (e->signals == 0)
-		e->signal = sig;
-	if (e->signals == 0 || sig != e->last || now - e->last_at > TWICE_NS)
-		e->signals++;
-	e->last = sig;
-	e->last_at = now;
-}
-
 int
 ev_wait(struct ev *e, int64_t deadline)
 {
@@ -77,8 +62,10 @@ ev_wait(struct ev *e, int64_t deadline)
 		return ferr_sys(FERR_IO, "poll");
 	e->quiet = ready == 0;
 	if (e->fds[e->n - 1].revents != 0) {
-		while ((sig = fio_signal_next(e->sigfd)) != 0)
-			take_signal(e, sig);
+		while ((sig = fio_signal_next(e->sigfd)) != 0) {
+			if (e->signals++ == 0)
+				e->signal = sig;
+		}
 	}
 	return 0;
 }

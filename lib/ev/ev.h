@@ -2,8 +2,7 @@
  * ev -- waiting: descriptors, a deadline, and signals as events.
  *
  * A round: ev_begin, ev_watch what matters now, ev_wait.  Signals (INT, TERM, HUP) are counted, no
- * handler does work.  The same one again within 200 ms is the same one said twice: timeout(1)
- * signals its child, and then the group.
+ * handler does work.
  */
 #ifndef EV_EV_H
 #define EV_EV_H
@@ -18,8 +17,6 @@ struct ev {
 	int sigfd;
 	int signal;	  /* the first that came, 0: none */
 	unsigned signals; /* how many */
-	int last;	  /* signal, and when it came, monotonic ns */
-	int64_t last_at;
 	struct pollfd *fds;
 	unsigned n, cap;
 	bool quiet; /* the last wait ended by its deadline */

@@ -1,5 +1,6 @@
 /* job_plan: from what stages say of themselves to parallelism, edges and key groups.  See job.h. */
 #include <assert.h>
+#include <fnmatch.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -169,13 +170,84 @@ same_path(const char *a, const char *b)
 	return false;
 }
 
+/* Is path that directory, or does it lie in it? */
+static bool
+lies_in(const char *path, const char *dir)
+{
+	const char *a, *b;
+
+	if ((dir[0] == '/') != (path[0] == '/'))
+		return false;
+	for (a = part_of(dir), b = part_of(path); *a == *b && *a != '\0'; a++, b++) {
+		if (*a == '/') {
+			a = part_of(a) - 1;
+			b = part_of(b) - 1;
+		}
+	}
+	if (*part_of(a) != '\0')
+		return false;
+	return a == part_of(dir) || a[-1] == '/' ? strncmp(b, "..", 2) != 0
+						 : *b == '\0' || *b == '/';
+}
+
+/* Does fsource, told to read `word`, read what is written to target? */
+static bool
+word_reads(const char *word, const char *target)
+{
+	size_t n = strlen(word);
+
+	if (n > 0 && word[n - 1] == '/')
+		return lies_in(target, word);
+	return same_path(word, target) ||
+	       fnmatch(part_of(word), part_of(target), FNM_PATHNAME | FNM_PERIOD) == 0;
+}
+
+/* The word of a source that names what is written to target, or NULL. */
+static const char *
+reading_word(const struct job_stage *s, const char *target)
+{
+	static const char *const flags[] = { "--follow", "--sequence", "--verbose", "--quiet" };
+
+	for (unsigned i = 1; s->facts.source && i < s->nwords; i++) {
+		const char *before = s->words[i - 1];
+		bool value = i > 1 && before[0] == '-' && strchr(before, '=') == NULL;
+
+		for (size_t k = 0; k < sizeof(flags) / sizeof(flags[0]); k++)
+			value = value && strcmp(before, flags[k]) != 0;
+		if (s->words[i][0] != '-' && !value && word_reads(s->words[i], target))
+			return s->words[i];
+	}
+	return NULL;
+}
+
+/* A job that reads what it writes never ends. */
+static int
+check_circle(const struct job *j, const struct job_stage *sink)
+{
+	for (unsigned i = 0; i < j->nstages; i++) {
+		const char *word = reading_word(&j->stage[i], sink->facts.target);
+
+		if (word != NULL)
+			return fail(sink,
+				    "it writes %s, and %s reads it as %s: input cannot be output; "
+				    "write it elsewhere",
+				    sink->facts.target, j->stage[i].name, word);
+	}
+	return 0;
+}
+
 /* Two sinks on one file or directory would overwrite each other. */
 static int
 check_targets(const struct job *j)
 {
 	for (unsigned i = 0; i < j->nstages; i++) {
+		const char *a = j->stage[i].facts.target;
+		int rc = a != NULL ? check_circle(j, &j->stage[i]) : 0;
+
+		if (rc != 0)
+			return rc;
 		for (unsigned k = 0; k < i; k++) {
-			const char *a = j->stage[i].facts.target, *b = j->stage[k].facts.target;
+			const char *b = j->stage[k].facts.target;
 
 			if (a != NULL && b != NULL && same_path(a, b))
 				return fail(&j->stage[i],

@@ -509,6 +509,6 @@ op_flight_restore(struct op *op)
 	buf_fini(&b);
 	for (unsigned i = 0; i < op->nin; i++)
 		op->nreplays += op->in[i].replay.n > 0;
-	op->unify = op->nreplays > 0;
+	op->unify = op->nreplays > 0 || op->schema.n > 0;
 	return rc;
 }

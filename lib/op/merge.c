@@ -99,6 +99,11 @@ unify(struct op *op, struct chan *c)
 		   op->schema.nkey == s->nkey;
 	for (unsigned i = 0; i < s->nkey && same_key; i++)
 		same_key = op->schema.key[i] == map[s->key[i]];
+	if (!same_key && op->nin == 1) { /* another key than before the restore: begin anew */
+		free(c->map);
+		c->map = NULL;
+		return schema_copy(&op->schema, s);
+	}
 	if (!same_key)
 		return ferr(FERR_USAGE, "the inputs have different keys; put one fkey behind them");
 	op->schema.changing = op->schema.changing || s->changing;

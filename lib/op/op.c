@@ -568,6 +568,7 @@ loop(struct op *op)
 int
 op_run(struct op *op, int *signal)
 {
+	uint64_t before = 0; /* bad records of earlier runs */
 	int rc = 0;
 
 	*signal = 0;
@@ -575,16 +576,20 @@ op_run(struct op *op, int *signal)
 		rc = op_greet(op);
 	if (rc == 0 && op->cls->start != NULL)
 		rc = op->cls->start(op->self, op);
-	if (rc == 0 && op->ep.on && (rc = op_task_restore(op)) == 0)
+	if (rc == 0 && op->ep.on && (rc = op_task_restore(op)) == 0) {
+		before = op->nbad;
 		rc = serve(op);
+	}
 	if (rc == 0)
 		rc = loop(op);
 	if (rc == FERR_DATA || rc == FERR_LOST)
 		rc = send_rest(op, rc);
-	if (op->nbad > 0 && rc != FERR_DATA)
-		op_say(op, "%llu bad records %s%s", (unsigned long long)op->nbad,
+	if (op->nbad > before && rc != FERR_DATA)
+		op_say(op, "%llu bad records %s%s", (unsigned long long)(op->nbad - before),
 		       op->conf.on_bad == BAD_SKIP ? "skipped" : "written to ",
 		       op->conf.on_bad == BAD_SKIP ? "" : op->conf.bad_path);
+	if (before > 0)
+		op_verbose(op, "%llu bad records in all runs", (unsigned long long)op->nbad);
 	/* Filters that read frames finish what they have, and end as if nothing had happened. */
 	if (op->ep.shell && op->ev.signals > 0)
 		*signal = op->cls->source || op->ev.signals > 1 ? op->ev.signal : 0;

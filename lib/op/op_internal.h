@@ -264,7 +264,7 @@ struct op {
 	struct chan *in;
 	unsigned nin, turn;
 	unsigned nreplays; /* inputs with records that were in flight at the restore */
-	bool unify;	   /* those have numbers of their own, also where there is one input */
+	bool unify;	   /* the numbers of fields are those of the restore, also with one input */
 	struct out *out;
 	unsigned nout;
 	struct out_edge *edge; /* outputs of one edge stand side by side */

@@ -189,6 +189,7 @@ win_progress_open(struct win *w, struct op *op)
 	if ((rc = state_map_open(w->state, &w->ahead.map, &ahead)) != 0 ||
 	    (rc = op_number(op, WATERMARK, SNAP_MIN, &n->wm)) != 0 ||
 	    (rc = op_number(op, "late", SNAP_SUM, &n->late)) != 0 ||
+	    (rc = op_number(op, "late.told", SNAP_SUM, &n->told)) != 0 ||
 	    (rc = op_number(op, "rows", SNAP_SUM, &n->rows)) != 0 ||
 	    (rc = op_number(op, "arrivals", SNAP_MAX, &n->arrivals)) != 0)
 		return rc;
@@ -202,13 +203,14 @@ win_on_barrier(void *self, struct op *op, const struct barrier *b)
 	struct win *w = self;
 	int rc = 0;
 
-	(void)b;
 	/* The runtime does not know of what the clock has made due. */
 	if (w->spec.proc && (rc = win_fire_due(w, op, true)) != 0)
 		return rc;
 	assert(!w->cur.active);
 	*w->numbers.wm = w->wm;
 	*w->numbers.late = (int64_t)w->nlate;
+	if ((b->flags & (BARRIER_FINAL | BARRIER_STOP | BARRIER_DRAIN)) != 0)
+		*w->numbers.told = (int64_t)w->nlate;
 	*w->numbers.rows = (int64_t)w->nrows;
 	*w->numbers.arrivals = (int64_t)aggs_arrivals(w->aggs);
 	return 0;
@@ -224,6 +226,7 @@ win_on_restored(void *self, struct op *op, uint64_t *equal)
 	(void)equal;
 	w->wm = *w->numbers.wm;
 	w->nlate = (uint64_t)*w->numbers.late;
+	w->late_before = (uint64_t)*w->numbers.told;
 	w->nrows = (uint64_t)*w->numbers.rows;
 	aggs_set_arrivals(w->aggs, (uint64_t)*w->numbers.arrivals);
 	if (!t->same)

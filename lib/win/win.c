@@ -500,15 +500,25 @@ warn_unseen(struct win *w, struct op *op)
 		op_warn_unseen(op, op_schema(op), aggs_field(w->aggs, i));
 }
 
+static void
+tell_late(struct win *w, struct op *op)
+{
+	uint64_t n = w->nlate - w->late_before;
+
+	if (n > 0 && w->late == NULL)
+		op_say(op, "%" PRIu64 " late records dropped", n);
+	else if (n > 0)
+		op_say(op, "%" PRIu64 " late records written to %s", n, w->spec.late);
+	if (w->late_before > 0)
+		op_verbose(op, "%" PRIu64 " late records in all runs", w->nlate);
+}
+
 int
 win_on_end(void *self, struct op *op)
 {
 	struct win *w = self;
 
-	if (w->nlate > 0 && w->late == NULL)
-		op_say(op, "%" PRIu64 " late records dropped", w->nlate);
-	else if (w->nlate > 0)
-		op_say(op, "%" PRIu64 " late records written to %s", w->nlate, w->spec.late);
+	tell_late(w, op);
 	if (w->nrows > 0 && w->bound)
 		warn_unseen(w, op);
 	return 0;

@@ -67,6 +67,7 @@ struct top_item {
  */
 struct win_numbers {
 	int64_t *wm, *late, *rows, *arrivals; /* of op */
+	int64_t *told;			      /* of `late`, those of runs that have ended */
 };
 
 /*
@@ -110,6 +111,7 @@ struct win {
 	struct win_ahead ahead;
 	struct op_side *late;
 	uint64_t nlate;
+	uint64_t late_before; /* how many of those came before this run */
 	uint64_t nrows;
 	uint64_t nresults;
 	bool fields; /* results have window_start and window_end */

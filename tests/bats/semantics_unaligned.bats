@@ -197,7 +197,7 @@ held() {
 	cmp res.ndjson in
 }
 
-@test "C26 files of records in flight go with their checkpoints, and fstate knows them" {
+@test "C26 files of records in flight go with their checkpoints" {
 	text='fsource in --rate 5000/s | fmap --where ".v >= 0" | fmap --slow 1 | fsink res.ndjson'
 	job n "--every 50ms --keep 2 --unaligned"
 	await 'held n 2000'

@@ -264,7 +264,7 @@ open_with(bool roll, bool rewind)
 
 /* Publish one piece, or several, as one job does. */
 static int
-publish(struct lane_dest *d, struct buf *b)
+publish_as(struct lane_dest *d, struct buf *b, bool first)
 {
 	struct piece_sink sink = dest_sink;
 	struct piece_reader r;
@@ -272,10 +272,18 @@ publish(struct lane_dest *d, struct buf *b)
 
 	sink.cookie = d;
 	piece_reader_init(&r, &sink);
+	dest_begin(d, first);
 	if ((rc = piece_feed(&r, b->p, b->n)) == 0 && (rc = piece_done(&r)) == 0)
 		rc = dest_done(d);
 	buf_fini(b);
 	return rc;
+}
+
+/* ... as after a restart: it may have been published before. */
+static int
+publish(struct lane_dest *d, struct buf *b)
+{
+	return publish_as(d, b, true);
 }
 
 enum there { IN_HIDDEN, IN_VISIBLE, GONE };
@@ -376,6 +384,35 @@ T(lengths_that_do_not_fit_are_refused_naming_both)
 	T_INT(publish(d, &b), FERR_CORRUPT);
 	T_OK(strstr(ferr_text(), "has 7 bytes") != NULL &&
 	     strstr(ferr_text(), "explains 4") != NULL);
+	dest_close(d);
+	wipe();
+}
+
+T(who_else_writes_there_is_noticed_and_what_was_removed_as_well)
+{
+	struct lane_dest *d;
+	struct buf b = BUF_INIT;
+	struct dest_conf conf = { .kind = DEST_FILE, .make = true };
+	char path[600];
+
+	fresh();
+	snprintf(path, sizeof(path), "%sfile", dir);
+	conf.path = path;
+	T_INT(dest_open(&d, &conf), 0);
+	put(&b, "", 0, 0, 3, "ab");
+	T_INT(publish_as(d, &b, false), 0);
+	write_file("file", "abXX");
+	b = (struct buf)BUF_INIT;
+	put(&b, "", 0, 2, 3, "cd");
+	T_INT(publish_as(d, &b, false), FERR_CORRUPT);
+	T_OK(strstr(ferr_text(), "somebody else") != NULL);
+	T_STR(text_of("file"), "abXX");
+	write_file("file", "ab");
+	unlink(path);
+	b = (struct buf)BUF_INIT;
+	put(&b, "", 0, 2, 3, "cd");
+	T_INT(publish_as(d, &b, false), FERR_CORRUPT);
+	T_OK(strstr(ferr_text(), "removed") != NULL);
 	dest_close(d);
 	wipe();
 }

@@ -97,7 +97,8 @@ put_mark(struct buf *b, const struct frame *f)
 	case FRAME_BARRIER:
 		if ((rc = barrier_decode(&bar, f->payload, f->n)) != 0)
 			return rc;
-		return buf_printf(b, "# barrier %" PRIu64 "%s%s%s%s", bar.epoch,
+		return buf_printf(b, "# barrier %" PRIu64 "%s%s%s%s%s", bar.epoch,
+				  (bar.flags & BARRIER_UNALIGNED) ? " unaligned" : "",
 				  (bar.flags & BARRIER_FINAL) ? " final" : "",
 				  (bar.flags & BARRIER_STOP) ? " stop" : "",
 				  (bar.flags & BARRIER_SAVEPOINT) ? " savepoint" : "",

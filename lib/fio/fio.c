@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
+#include <linux/sockios.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/random.h>
@@ -168,6 +169,14 @@ fio_peek(int fd, void *p, size_t n)
 	close(copy[0]);
 	close(copy[1]);
 	return k;
+}
+
+int
+fio_unread(int fd, bool socket)
+{
+	int n;
+
+	return ioctl(fd, socket ? SIOCOUTQ : FIONREAD, &n) == -1 ? -1 : n;
 }
 
 bool

@@ -102,6 +102,8 @@ int fio_poll(struct pollfd *fds, nfds_t n, int timeout_ms);
  * end; -1 with EINVAL: it is no pipe. */
 ssize_t fio_peek(int fd, void *p, size_t n);
 bool fio_readable(int fd); /* would a read not wait? */
+/* Bytes that were written to a local socket or a pipe and not read yet; -1: that cannot be told. */
+int fio_unread(int fd, bool socket);
 int fio_signalfd(void); /* blocks SIGINT, SIGTERM, SIGHUP; ignores SIGPIPE, SIGXFSZ; -1 on error */
 int fio_signal_next(int fd); /* next pending signal number, 0 if none */
 int fio_eventfd(void);	     /* readable from fio_notify to fio_drain */

@@ -1,6 +1,4 @@
 /* out: an output of an operator; see op_internal.h. */
-#include <linux/sockios.h>
-#include <sys/ioctl.h>
 
 #include "fio/fio.h"
 #include "op/op_internal.h"
@@ -108,11 +106,8 @@ out_overtook(struct out *o)
 static bool
 all_read(const struct out *o)
 {
-	unsigned long ask = o->link.kind == LINK_SOCK ? SIOCOUTQ : FIONREAD;
-	int left_over;
-
 	return link_out_waiting(&o->link) == 0 &&
-	       (ioctl(o->link.fd, ask, &left_over) == -1 || left_over == 0);
+	       fio_unread(o->link.fd, o->link.kind == LINK_SOCK) <= 0;
 }
 
 static bool

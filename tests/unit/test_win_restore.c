@@ -156,6 +156,13 @@ op_say(struct op *op, const char *fmt, ...)
 	(void)fmt;
 }
 
+void
+op_verbose(struct op *op, const char *fmt, ...)
+{
+	(void)op;
+	(void)fmt;
+}
+
 /* ---- streams ---- */
 
 #define GROUPS 128

@@ -321,6 +321,10 @@ note_numbers(struct op *op, struct snap *s)
 	char name[32];
 	int rc = snap_add_number(s, "bad", (int64_t)op->nbad, SNAP_SUM);
 
+	if ((op->ep.snap.bar.flags & LAST) != 0) /* this run tells of them */
+		op->bad_told = op->nbad;
+	if (rc == 0)
+		rc = snap_add_number(s, "bad.told", (int64_t)op->bad_told, SNAP_SUM);
 	for (const struct op_num *n = op->nums; n != NULL && rc == 0; n = n->next)
 		rc = snap_add_number(s, n->name, n->v, n->merge);
 	for (unsigned i = 0; i < op->nin && rc == 0; i++) {

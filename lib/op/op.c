@@ -577,7 +577,7 @@ op_run(struct op *op, int *signal)
 	if (rc == 0 && op->cls->start != NULL)
 		rc = op->cls->start(op->self, op);
 	if (rc == 0 && op->ep.on && (rc = op_task_restore(op)) == 0) {
-		before = op->nbad;
+		before = op->bad_told;
 		rc = serve(op);
 	}
 	if (rc == 0)

@@ -287,9 +287,9 @@ struct op {
 	int64_t wake_at; /* EV_FOREVER: never */
 	int *wait_fds;
 	unsigned nwait;
-	uint64_t nbad;
-	bool broadcast;	     /* every output gets every row */
-	struct state *state; /* NULL until it is asked for */
+	uint64_t nbad, bad_told; /* bad records; of runs that have ended, and told of them */
+	bool broadcast;		 /* every output gets every row */
+	struct state *state;	 /* NULL until it is asked for */
 	struct op_num *nums;
 	struct work *work;     /* the epoch helper; NULL until it is needed */
 	unsigned njobs;	       /* with it */

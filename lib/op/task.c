@@ -205,6 +205,8 @@ restore(struct op *op)
 		merge_number(t, n->name, &n->v);
 	if (merge_number(t, "bad", &bad))
 		op->nbad = (uint64_t)bad;
+	if (merge_number(t, "bad.told", &bad))
+		op->bad_told = (uint64_t)bad;
 	for (unsigned i = 0; i < op->nin && t->same; i++) {
 		snprintf(name, sizeof(name), "rows.%u", i);
 		if (merge_number(t, name, &rows)) /* bad records tell their number */

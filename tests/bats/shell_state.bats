@@ -269,3 +269,16 @@ whole() {
 	[ "$(cat each)" = "1 1 1 2" ]
 	says "goes on as fcoord's job 'grown'"
 }
+
+@test "bad records are told once, by the run that had them" {
+	awk '{ print } NR % 100 == 0 { print "nonsense" }' in.ndjson >odd.ndjson
+	export FSTATE=st
+	bg "fsource odd.ndjson --time t --on-bad skip --at-end hold --rate 1000/s | fkey k | fsink res --every 20ms"
+	await '[ "$(wc -l <res)" -gt 500 ]'
+	kill -9 "$(part fkey)"
+	finish
+	ok "fsource odd.ndjson --time t --on-bad skip --at-end hold | fkey k | fsink res --every 20ms"
+	says '30 bad records skipped'
+	ok "fsource odd.ndjson --time t --on-bad skip --at-end hold | fkey k | fsink res --every 20ms"
+	quiet
+}

@@ -390,12 +390,13 @@ T(lengths_that_do_not_fit_are_refused_naming_both)
 
 T(who_else_writes_there_is_noticed_and_what_was_removed_as_well)
 {
-	struct lane_dest *d;
+	struct lane_dest *d = NULL;
 	struct buf b = BUF_INIT;
 	struct dest_conf conf = { .kind = DEST_FILE, .make = true };
-	char path[600];
+	char path[256];
 
 	fresh();
+	dest_close(open_with(false, false));
 	snprintf(path, sizeof(path), "%sfile", dir);
 	conf.path = path;
 	T_INT(dest_open(&d, &conf), 0);

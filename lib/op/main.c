@@ -53,6 +53,12 @@ op_main_run(struct op_main *m, const struct op_class *cls, void *self, const str
 	if (m->conf->supervised)
 		op_verbose(op, "-p and --at matter under fcoord only");
 	rc = op_task_tell_failed(op, op_run(op, &m->signal));
+	if (rc != 0 && op->ep.shell) {
+		/* Whoever runs the line again waits for us: a large state is not taken down piece
+		 * by piece, and a merge is broken off as a kill would do it. */
+		op_task_end(op);
+		_exit(op_main_end(m, rc));
+	}
 	op_close(op);
 	return rc;
 }

@@ -473,8 +473,8 @@ history_row(struct listing *l, const char *dir, uint64_t place)
 		row[3] = val_time(f.time);
 		row[4] = listing_age(ms, age);
 		row[5] = listing_count(ms);
-		row[6] = listing_size(look_size(&f), size);
-		row[7] = listing_count((int64_t)look_size(&f));
+		row[6] = listing_size(ckpt_file_size(&f), size);
+		row[7] = listing_count((int64_t)ckpt_file_size(&f));
 		row[8] = listing_count((int64_t)f.attempt);
 	} else if (rc == FERR_CORRUPT) {
 		fprintf(stderr, "fcoord: %s\n", ferr_text());

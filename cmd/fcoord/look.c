@@ -151,29 +151,6 @@ look_kind(enum ckpt_file_kind k)
 	return names[k];
 }
 
-static uint64_t
-size_of(const struct snap_files *f)
-{
-	uint64_t n = 0;
-
-	for (unsigned i = 0; i < f->n; i++)
-		n += f->v[i].end - f->v[i].start;
-	return n;
-}
-
-uint64_t
-look_size(const struct ckpt_file *f)
-{
-	uint64_t n = 0;
-
-	for (unsigned i = 0; i < f->nstages; i++) {
-		for (unsigned k = 0; k < f->stage[i].parallel; k++)
-			n += size_of(&f->stage[i].sub[k].state) +
-			     size_of(&f->stage[i].sub[k].pending);
-	}
-	return n;
-}
-
 /* How a job ended whose newest checkpoint is of that kind. */
 static const char *
 end_of(enum ckpt_file_kind k)
@@ -202,7 +179,7 @@ read_newest(struct look *l, const struct ckpt_file *f)
 				.in = -1,
 				.out = -1,
 				.watermark = INT64_MIN,
-				.state = (int64_t)size_of(&f->stage[i].sub[k].state),
+				.state = (int64_t)snap_files_size(&f->stage[i].sub[k].state),
 			};
 			rc = add_sub(l, &s);
 		}

@@ -43,8 +43,6 @@ int look_at_rest(const struct look *l, const char *job);
 /* The checkpoint at that place; FERR_LOST: it has been dropped; FERR_CORRUPT.  f initialised. */
 int look_checkpoint(const char *dir, uint64_t place, struct ckpt_file *f);
 const char *look_kind(enum ckpt_file_kind k);
-/* Bytes of its files that a restore reads. */
-uint64_t look_size(const struct ckpt_file *f);
 
 /* As ask() (sup/ask.h); but a job that is just being started is waited for, and when nobody runs it
  * the text tells how it ended (FERR_IO). */

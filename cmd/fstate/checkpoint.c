@@ -12,58 +12,6 @@
 
 /* ---- the chain ---- */
 
-struct places {
-	uint64_t *v;
-	size_t n, cap;
-};
-
-static int
-note_place(void *cookie, const char *name)
-{
-	struct places *p = cookie;
-	const char *slash = strrchr(name, '/');
-	uint64_t place, *grown;
-	int end = 0;
-
-	if (sscanf(slash != NULL ? slash + 1 : name, "%" SCNu64 ".json%n", &place, &end) != 1 ||
-	    end == 0)
-		return 0;
-	if (p->n == p->cap) {
-		p->cap = p->cap == 0 ? 16 : 2 * p->cap;
-		if ((grown = realloc(p->v, p->cap * sizeof(*grown))) == NULL)
-			return ferr(FERR_NOMEM, "out of memory");
-		p->v = grown;
-	}
-	p->v[p->n++] = place;
-	return 0;
-}
-
-static int
-by_number(const void *a, const void *b)
-{
-	const uint64_t *x = a, *y = b;
-
-	return (*x > *y) - (*x < *y);
-}
-
-/* Not store_chain(), which syncs. */
-int
-checkpoint_places(const char *dir, uint64_t **v, size_t *n)
-{
-	struct places p = { NULL, 0, 0 };
-	int rc = store_each(dir, "chain", note_place, &p);
-
-	if (rc != 0) {
-		free(p.v);
-		return rc;
-	}
-	if (p.n > 1)
-		qsort(p.v, p.n, sizeof(*p.v), by_number);
-	*v = p.v;
-	*n = p.n;
-	return 0;
-}
-
 /* ---- one ---- */
 
 void
@@ -135,13 +83,18 @@ read_at(const char *at, uint64_t *n, bool *place)
 	return 0;
 }
 
+struct places {
+	uint64_t *v;
+	unsigned n;
+};
+
 /* The newest checkpoint that is one of the chain, or that of an epoch: 0; 1: there is none. */
 static int
 look_through(struct checkpoint *c, const char *dir, const struct places *p, const uint64_t *epoch)
 {
 	int rc;
 
-	for (size_t i = p->n; i-- > 0;) {
+	for (unsigned i = p->n; i-- > 0;) {
 		rc = checkpoint_at(c, dir, p->v[i]);
 		if (rc == 0 && (epoch == NULL || c->f.epoch == *epoch))
 			return 0;
@@ -167,13 +120,13 @@ no_such(const char *dir, const char *at, const struct places *p)
 static int
 open_chain(struct checkpoint *c, const char *dir, const char *at)
 {
-	struct places p = { NULL, 0, 0 };
+	struct places p = { NULL, 0 };
 	bool place = false, any = false;
 	uint64_t n = 0;
 	int rc;
 
 	if ((at != NULL && (rc = read_at(at, &n, &place)) != 0) ||
-	    (rc = checkpoint_places(dir, &p.v, &p.n)) != 0)
+	    (rc = store_chain_look(dir, &p.v, &p.n)) != 0)
 		return rc;
 	rc = place ? 1 : look_through(c, dir, &p, at != NULL ? &n : NULL);
 	for (size_t i = 0; i < p.n; i++)
@@ -239,28 +192,4 @@ checkpoint_put_id(struct buf *b, const uint8_t id[16])
 	for (size_t i = 0; i < 16 && rc == 0; i++)
 		rc = buf_printf(b, "%02x", id[i]);
 	return rc;
-}
-
-static uint64_t
-size_of(const struct snap_files *f)
-{
-	uint64_t n = 0;
-
-	for (unsigned i = 0; i < f->n; i++)
-		n += f->v[i].end - f->v[i].start;
-	return n;
-}
-
-uint64_t
-checkpoint_size(const struct ckpt_file *f)
-{
-	uint64_t n = 0;
-
-	for (unsigned i = 0; i < f->nstages; i++) {
-		for (unsigned k = 0; k < f->stage[i].parallel; k++)
-			n += size_of(&f->stage[i].sub[k].state) +
-			     size_of(&f->stage[i].sub[k].pending) +
-			     size_of(&f->stage[i].sub[k].flight);
-	}
-	return n;
 }

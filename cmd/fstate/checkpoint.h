@@ -29,12 +29,7 @@ int checkpoint_at(struct checkpoint *c, const char *dir, uint64_t place);
 /* Is its manifest still there? */
 bool checkpoint_there(const struct checkpoint *c);
 
-/* Places in the chain, ascending; *v is the caller's to free. */
-int checkpoint_places(const char *dir, uint64_t **v, size_t *n);
-
 const char *checkpoint_kind(const struct ckpt_file *f);
 int checkpoint_put_id(struct buf *b, const uint8_t id[16]); /* append it as it is printed */
-/* Bytes that a restore reads. */
-uint64_t checkpoint_size(const struct ckpt_file *f);
 
 #endif

@@ -22,7 +22,7 @@ ls_row(struct listing *o, const struct checkpoint *c, const char *path)
 {
 	char age[LISTING_TEXT], size[LISTING_TEXT];
 	int64_t ms = fio_wall_ms() - c->f.time;
-	uint64_t bytes = checkpoint_size(&c->f);
+	uint64_t bytes = ckpt_file_size(&c->f);
 	const struct val row[COLUMNS] = {
 		listing_count(c->f.place),
 		listing_count(c->f.epoch),
@@ -94,8 +94,8 @@ ls_chain(struct listing *o, const char *dir, bool *damaged)
 	struct checkpoint c;
 	struct buf path = BUF_INIT;
 	uint64_t *v = NULL;
-	size_t n = 0;
-	int rc = checkpoint_places(dir, &v, &n);
+	unsigned n = 0;
+	int rc = store_chain_look(dir, &v, &n);
 
 	for (size_t i = 0; i < n && rc >= 0; i++) {
 		char name[32];

@@ -33,7 +33,7 @@ put_head(const struct checkpoint *c, struct buf *b)
 	char at[TIME_PRINT_MAX], size[LISTING_TEXT];
 	int rc;
 
-	listing_size(checkpoint_size(f), size);
+	listing_size(ckpt_file_size(f), size);
 	if ((rc = buf_printf(b,
 			     "%s: epoch %" PRIu64 ", place %" PRIu64 ", %s\npath       %s/%s\n"
 			     "time       %.*s\nattempt    %" PRIu64 "\nsize       %s\njob id     ",
@@ -266,7 +266,7 @@ show_data(const struct checkpoint *c, const struct ckpt_stage *one, enum fmt_kin
 			val_time(f->time),
 			listing_count(f->attempt),
 			val_text(VAL_STR, (const char *)barrier.p, barrier.n),
-			listing_count(checkpoint_size(f)),
+			listing_count(ckpt_file_size(f)),
 			val_text(VAL_STR, (const char *)path.p, path.n),
 			val_text(VAL_JSON, (const char *)stages.p, stages.n),
 		};

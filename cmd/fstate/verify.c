@@ -277,8 +277,8 @@ check_places(struct verify *v, uint64_t *next)
 {
 	struct checkpoint c;
 	uint64_t *places = NULL;
-	size_t n = 0;
-	int rc = checkpoint_places(v->dir, &places, &n);
+	unsigned n = 0;
+	int rc = store_chain_look(v->dir, &places, &n);
 
 	for (size_t i = 0; i < n && rc == 0; i++) {
 		if (places[i] < *next)

@@ -290,3 +290,13 @@ snap_decode(struct snap *s, const uint8_t *p, size_t n, size_t *used)
 	*used = HDR + len;
 	return 0;
 }
+
+uint64_t
+snap_files_size(const struct snap_files *f)
+{
+	uint64_t n = 0;
+
+	for (unsigned i = 0; i < f->n; i++)
+		n += f->v[i].end - f->v[i].start;
+	return n;
+}

@@ -62,6 +62,7 @@ void snap_fini(struct snap *s);
 int snap_add_file(struct snap_files *f, const char *name, uint64_t start, uint64_t end,
 		  uint32_t crc, uint64_t epoch);
 void snap_clear_files(struct snap_files *f);
+uint64_t snap_files_size(const struct snap_files *f); /* bytes of the stretches */
 int snap_add_number(struct snap *s, const char *name, int64_t v, enum snap_merge merge);
 int snap_encode(const struct snap *s, struct buf *out);
 /* s initialised, replaced; *used gets the length. */

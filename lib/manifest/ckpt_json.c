@@ -484,3 +484,17 @@ ckpt_file_each(const struct ckpt_file *f, int (*fn)(void *cookie, const char *na
 				return rc;
 	return 0;
 }
+
+uint64_t
+ckpt_file_size(const struct ckpt_file *f)
+{
+	uint64_t n = 0;
+
+	for (unsigned i = 0; i < f->nstages; i++) {
+		for (unsigned k = 0; k < f->stage[i].parallel; k++)
+			n += snap_files_size(&f->stage[i].sub[k].state) +
+			     snap_files_size(&f->stage[i].sub[k].pending) +
+			     snap_files_size(&f->stage[i].sub[k].flight);
+	}
+	return n;
+}

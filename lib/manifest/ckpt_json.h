@@ -46,6 +46,8 @@ void ckpt_file_init(struct ckpt_file *f);
 void ckpt_file_fini(struct ckpt_file *f);
 int ckpt_file_print(const struct ckpt_file *f, struct buf *out);      /* ends with a newline */
 int ckpt_file_parse(struct ckpt_file *f, const uint8_t *p, size_t n); /* f initialised */
+/* Bytes of all stretches of logs that it names. */
+uint64_t ckpt_file_size(const struct ckpt_file *f);
 /* Call fn with every file name that it refers to (may repeat); stops at the first non-zero. */
 int ckpt_file_each(const struct ckpt_file *f, int (*fn)(void *cookie, const char *name),
 		   void *cookie);

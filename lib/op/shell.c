@@ -24,22 +24,22 @@
 
 /* ---- where the state is ---- */
 
-/* The path as it is from everywhere; lives for ever. */
+static char *place; /* what struct op_conf's state borrows, as long as we live */
+
+/* The path as it is from everywhere. */
 static int
 absolute(const char *path, const char **out)
 {
-	char cwd[4096];
-	struct buf b = BUF_INIT;
-	int rc;
+	char cwd[4096] = "";
 
-	*out = path;
-	if (path[0] == '/')
-		return 0;
-	if (fio_cwd(cwd, sizeof(cwd)) == -1)
+	if (path[0] != '/' && fio_cwd(cwd, sizeof(cwd)) == -1)
 		return ferr_sys(FERR_IO, "the working directory");
-	if ((rc = buf_printf(&b, "%s/%s", cwd, path)) == 0)
-		rc = (*out = buf_cstr(&b)) == NULL ? FERR_NOMEM : 0;
-	return rc;
+	free(place);
+	place = NULL;
+	if (asprintf(&place, "%s%s%s", cwd, path[0] != '/' ? "/" : "", path) == -1)
+		return ferr(FERR_NOMEM, "out of memory");
+	*out = place;
+	return 0;
 }
 
 /* What stands at the head of an input, and stays there: a HELLO, something else, or nothing. */
@@ -116,7 +116,7 @@ agree(struct op_conf *conf, enum head head, char *told)
 	if (head == HEAD_NOTHING) /* whoever should have written has said why it does not */
 		return 0;
 	if (told != NULL && conf->state == NULL) {
-		conf->state = told;
+		conf->state = place = told;
 		return 0;
 	}
 	if (told == NULL && conf->state != NULL && head == HEAD_HELLO)

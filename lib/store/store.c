@@ -519,19 +519,11 @@ by_number(const void *a, const void *b)
 }
 
 int
-store_chain(const char *dir, uint64_t **v, unsigned *n)
+store_chain_look(const char *dir, uint64_t **v, unsigned *n)
 {
 	struct places c = { NULL, 0, 0 };
-	char *path;
 	int rc = store_each(dir, "chain", note_place, &c);
 
-	/* Its maker may have died between the link and the sync: what we act on must stay. */
-	if (rc == 0) {
-		path = path_of(dir, "chain");
-		if (path == NULL || fio_sync_dir(path) == -1)
-			rc = ferr_sys(FERR_IO, "cannot sync %s/chain", dir);
-		free(path);
-	}
 	if (rc != 0) {
 		free(c.v);
 		return rc;
@@ -541,6 +533,26 @@ store_chain(const char *dir, uint64_t **v, unsigned *n)
 	*v = c.v;
 	*n = c.n;
 	return 0;
+}
+
+int
+store_chain(const char *dir, uint64_t **v, unsigned *n)
+{
+	char *path;
+	int rc = store_chain_look(dir, v, n);
+
+	/* Its maker may have died between the link and the sync: what we act on must stay. */
+	if (rc != 0)
+		return rc;
+	path = path_of(dir, "chain");
+	if (path == NULL || fio_sync_dir(path) == -1)
+		rc = ferr_sys(FERR_IO, "cannot sync %s/chain", dir);
+	free(path);
+	if (rc != 0) {
+		free(*v);
+		*v = NULL;
+	}
+	return rc;
 }
 
 void

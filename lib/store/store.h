@@ -49,6 +49,8 @@ int store_attempt_new(const char *dir, uint64_t *attempt);
 /* Places in the chain that are there, ascending, and durable by now (their maker may have died
  * before its last sync); *v is the caller's to free, NULL when there are none. */
 int store_chain(const char *dir, uint64_t **v, unsigned *n);
+/* The same for who only looks: nothing is synced. */
+int store_chain_look(const char *dir, uint64_t **v, unsigned *n);
 /* DIR/chain/P.json as a name relative to DIR. */
 void store_place_name(uint64_t place, char out[32]);
 

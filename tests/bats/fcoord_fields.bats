@@ -3,9 +3,7 @@ load common
 load jobs
 
 setup() {
-	cd "$BATS_TEST_TMPDIR" || return
-	pids=()
-	export XDG_STATE_HOME=$PWD/state
+	begin_jobs
 	seq 0 2999 | jq -c '{k: (. % 7), junk: "x\(.)", t: (1704448800 + .), n: {a: .}, v: ., tags: ["p", "q"]}' >in.ndjson
 	jq -r '[.k, .junk, .t, .v] | @csv' in.ndjson | sed '1i k,junk,t,v' >in.csv
 }

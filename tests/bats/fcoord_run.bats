@@ -3,21 +3,8 @@ load common
 load jobs
 
 setup() {
-	cd "$BATS_TEST_TMPDIR" || return
-	pids=()
-	export XDG_STATE_HOME=$PWD/state
+	begin_jobs
 	LIMIT=20
-}
-
-# No job outlives its test.
-teardown() {
-	local p
-	while read -r p; do
-		kill -9 "$p" 2>/dev/null || true
-	done < <(fcoord ls -o json 2>/dev/null | jq -r '.pid // empty')
-	for p in "${pids[@]}"; do
-		kill -9 -- "-$p" 2>/dev/null || true
-	done
 }
 
 # numbers FROM TO: records {"k":0..2,"t":second,"v":number}.

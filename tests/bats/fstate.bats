@@ -3,17 +3,8 @@ load common
 load jobs
 
 setup() {
-	cd "$BATS_TEST_TMPDIR" || return
-	pids=()
-	export XDG_STATE_HOME=$PWD/state
+	begin_jobs
 	S=$PWD/state/fjord LIMIT=20
-}
-
-teardown() {
-	local p
-	while read -r p; do
-		kill -9 "$p" 2>/dev/null || true
-	done < <(fcoord ls -o json 2>/dev/null | jq -r '.pid // empty')
 }
 
 # numbers N: records {"k":"u0".."u2","c":0|1,"t":second,"v":number}, on from 2024-01-05T10:00:00Z.

@@ -1,6 +1,32 @@
 # jobs -- what bats files about running jobs share; behind common.bash.
 # shellcheck shell=bash
 
+# begin_jobs: a test that runs jobs has a directory of its own for them; what setup() begins with.
+begin_jobs() {
+	cd "$BATS_TEST_TMPDIR" || return
+	pids=()
+	export XDG_STATE_HOME=$PWD/state
+}
+
+setup() {
+	begin_jobs
+}
+
+# end_jobs: no job outlives its test.
+end_jobs() {
+	local p
+	while read -r p; do
+		kill -9 "$p" 2>/dev/null || true
+	done < <(fcoord ls -o json 2>/dev/null | jq -r '.pid // empty')
+	for p in "${pids[@]}"; do
+		kill -9 -- "-$p" 2>/dev/null || true
+	done
+}
+
+teardown() {
+	end_jobs
+}
+
 # tells JOB FILTER: what jq makes of its status.  sub JOB STAGE [I]: the process of a subtask.
 tells() {
 	fcoord status "$1" -o json | jq -r "$2"

@@ -3,23 +3,10 @@ load common
 load jobs
 
 setup() {
-	cd "$BATS_TEST_TMPDIR" || return
-	pids=()
-	export XDG_STATE_HOME=$PWD/state
+	begin_jobs
 	store=$PWD/state/fjord/j
 	copy=$store/local/fwindow-0/base
 	seq 0 19999 | jq -c '{k: (. % 997), t: (1704448800 + .), v: .}' >in
-}
-
-# No job outlives its test.
-teardown() {
-	local p
-	while read -r p; do
-		kill -9 "$p" 2>/dev/null || true
-	done < <(fcoord ls -o json 2>/dev/null | jq -r '.pid // empty')
-	for p in "${pids[@]}"; do
-		kill -9 -- "-$p" 2>/dev/null || true
-	done
 }
 
 # job [SOURCE WORDS]: its text; slowly it has not read all of ./in before a test is over.

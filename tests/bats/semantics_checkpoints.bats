@@ -4,20 +4,6 @@
 load common
 load jobs
 
-setup() {
-	cd "$BATS_TEST_TMPDIR" || return
-	pids=()
-	export XDG_STATE_HOME=$PWD/state
-}
-
-# No job outlives its test.
-teardown() {
-	local p
-	while read -r p; do
-		kill -9 "$p" 2>/dev/null || true
-	done < <(fcoord ls -o json 2>/dev/null | jq -r '.pid // empty')
-}
-
 # rows KEY:SECOND...: records {"k":KEY,"t":SECOND}.
 rows() {
 	local e

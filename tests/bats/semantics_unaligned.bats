@@ -8,9 +8,8 @@ TOOLS=${BUILD:-build/obj}/tools
 
 # `fmap --slow MS` is tests/tools/fslow, which takes nothing in as long as ./stop is there.
 setup() {
-	cd "$BATS_TEST_TMPDIR" || return
-	pids=()
-	export XDG_STATE_HOME=$PWD/state FSLOW_STOP=$PWD/stop
+	begin_jobs
+	export FSLOW_STOP=$PWD/stop
 	mkdir tools
 	cp "$BIN"/f* "$TOOLS/fslow" tools/
 	mv tools/fmap tools/fmap-real
@@ -23,11 +22,8 @@ setup() {
 
 # No job outlives its test.
 teardown() {
-	local p
 	rm -f stop
-	while read -r p; do
-		kill -9 "$p" 2>/dev/null || true
-	done < <(fcoord ls -o json 2>/dev/null | jq -r '.pid // empty')
+	end_jobs
 }
 
 # job NAME [FLAGS]: run $text in the background.  whole NAME [FLAGS]: and again, now to the end.

@@ -527,6 +527,19 @@ begin_again(struct run *r)
 	return rc != 0 ? rc : try_start(r);
 }
 
+/* Ends that nobody has told the cause of. */
+static void
+look_for_ends(struct run *r)
+{
+	bool gone = r->alive == 0 && (r->phase == RUN_RUNNING || r->phase == RUN_STOPPING);
+
+	/* One that was the echo of another's end, and no better cause for a while. */
+	if (r->echo_at != 0 && (r->alive == 0 || r->now - r->echo_at >= ECHO_MS))
+		run_fail(r, 1, "%s", "");
+	else if (gone)
+		run_fail(r, 1, "all subtasks have ended, and the job has not");
+}
+
 static int
 advance(struct run *r)
 {
@@ -534,6 +547,8 @@ advance(struct run *r)
 
 	if (rc != 0)
 		return rc;
+	if (!r->failed && !r->over)
+		look_for_ends(r);
 	if (r->failed &&
 	    (r->phase == RUN_STARTING || r->phase == RUN_RUNNING || r->phase == RUN_STOPPING))
 		kill_attempt(r);
@@ -541,11 +556,6 @@ advance(struct run *r)
 		return r->again && !r->stop_asked && !ask_stops(r)
 			   ? begin_again(r)
 			   : (run_set_phase(r, RUN_ENDED), 0);
-	/* Nobody has told a better cause for a while. */
-	if (!r->failed && r->echo_at != 0 && (r->alive == 0 || r->now - r->echo_at >= ECHO_MS))
-		run_fail(r, 1, "%s", "");
-	if (r->alive == 0 && !r->failed && (r->phase == RUN_RUNNING || r->phase == RUN_STOPPING))
-		run_fail(r, 1, "all subtasks have ended, and the job has not");
 	if (r->phase == RUN_KILLING && r->alive == 0)
 		after_kill(r);
 	else if (r->phase == RUN_WAITING && r->retry_at <= r->now)

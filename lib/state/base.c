@@ -123,26 +123,6 @@ base_behind(const struct base *b, const struct snap_files *f)
 }
 
 int
-base_held(const struct base *b, const struct snap_files *f, struct snap_files *out)
-{
-	int reach = base_reach(b, f), rc = 0;
-
-	for (int i = 0; i <= reach && rc == 0; i++) {
-		const struct snap_file *s = &f->v[i];
-		const struct snap_file *at = i < reach ? s : &b->head.at.v[0];
-
-		rc = snap_add_file(out, s->name, s->start, at->end, at->crc, at->epoch);
-	}
-	return rc;
-}
-
-uint64_t
-base_size(const struct base *b)
-{
-	return b != NULL ? b->head.all.bytes : 0;
-}
-
-int
 base_rest(const struct base *b, const char *store, const struct snap_files *f,
 	  int (*fn)(void *cookie, uint64_t epoch, const uint8_t *p, size_t n), void *cookie)
 {

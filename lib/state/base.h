@@ -60,9 +60,6 @@ int base_look(struct base *b);
 int base_reach(const struct base *b, const struct snap_files *f);
 /* Bytes of the stretches that it does not hold. */
 uint64_t base_behind(const struct base *b, const struct snap_files *f);
-/* What it does hold of them: f's beginning up to there, into out. */
-int base_held(const struct base *b, const struct snap_files *f, struct snap_files *out);
-uint64_t base_size(const struct base *b); /* bytes of what it holds */
 
 /*
  * Take in what is missing of the stretches, of a completed epoch, in the store.  Where it reaches

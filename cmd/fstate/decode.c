@@ -29,15 +29,21 @@ static int
 find_key(struct decode *d)
 {
 	struct schema s;
+	const uint8_t *p;
+	uint32_t input;
+	size_t n;
 	int rc = 0;
 
 	schema_init(&s);
 	d->nkey = 1;
 	for (uint32_t i = 0; i < d->st->parallel && rc == 0; i++) {
-		const struct snap *sub = &d->st->sub[i];
+		size_t at = 0;
 
-		if (sub->schema != NULL && (rc = schema_decode(&s, sub->schema, sub->nschema)) == 0)
+		while ((rc = snap_next_schema(&d->st->sub[i], &at, &input, &p, &n)) == 1) {
+			if ((rc = schema_decode(&s, p, n)) != 0)
+				break;
 			d->nkey = s.keyed ? s.nkey : 0;
+		}
 	}
 	schema_fini(&s);
 	return rc;

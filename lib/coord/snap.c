@@ -119,6 +119,39 @@ put_files(const struct snap_files *f, struct buf *out)
 	return rc;
 }
 
+/* u32 input   u32 length   bytes; one behind the other. */
+#define SCHEMA_HDR 8u
+
+int
+snap_add_schema(struct snap *s, uint32_t input, const uint8_t *p, size_t n)
+{
+	uint8_t *to = realloc(s->schema, s->nschema + SCHEMA_HDR + n);
+
+	if (to == NULL)
+		return ferr(FERR_NOMEM, "out of memory");
+	s->schema = to;
+	le32put(to + s->nschema, input);
+	le32put(to + s->nschema + 4, (uint32_t)n);
+	memcpy(to + s->nschema + SCHEMA_HDR, p, n);
+	s->nschema += SCHEMA_HDR + (uint32_t)n;
+	return 0;
+}
+
+int
+snap_next_schema(const struct snap *s, size_t *at, uint32_t *input, const uint8_t **p, size_t *n)
+{
+	size_t left = s->nschema - *at;
+
+	if (left == 0)
+		return 0;
+	if (left < SCHEMA_HDR || (*n = le32get(s->schema + *at + 4)) > left - SCHEMA_HDR)
+		return ferr(FERR_CORRUPT, "the schemas of a snapshot are damaged");
+	*input = le32get(s->schema + *at);
+	*p = s->schema + *at + SCHEMA_HDR;
+	*at += SCHEMA_HDR + *n;
+	return 1;
+}
+
 static int
 put_numbers(const struct snap *s, struct buf *out)
 {

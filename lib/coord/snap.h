@@ -52,7 +52,8 @@ struct snap {
 	struct snap_number *number;
 	unsigned nnumber;
 	/* Empty ones come back as NULL. */
-	uint8_t *schema; /* schema_encode of what the operator knew, or NULL */
+	uint8_t *schema; /* those that its inputs have, and had as far as rows in state name them;
+			    or NULL */
 	uint32_t nschema;
 	char *signature; /* what wrote the state, for people and for comparing; or NULL */
 };
@@ -64,6 +65,11 @@ int snap_add_file(struct snap_files *f, const char *name, uint64_t start, uint64
 void snap_clear_files(struct snap_files *f);
 uint64_t snap_files_size(const struct snap_files *f); /* bytes of the stretches */
 int snap_add_number(struct snap *s, const char *name, int64_t v, enum snap_merge merge);
+/* Schemas (of an input, what schema_encode gave): one is added behind the others; the next one from
+ * *at (0 at first) on: 1, 0 at the end, FERR_CORRUPT. */
+int snap_add_schema(struct snap *s, uint32_t input, const uint8_t *p, size_t n);
+int snap_next_schema(const struct snap *s, size_t *at, uint32_t *input, const uint8_t **p,
+		     size_t *n);
 int snap_encode(const struct snap *s, struct buf *out);
 /* s initialised, replaced; *used gets the length. */
 int snap_decode(struct snap *s, const uint8_t *p, size_t n, size_t *used);

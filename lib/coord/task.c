@@ -59,7 +59,8 @@ task_encode(const struct op_task *t, const struct task_wires *w, struct buf *out
 	    (rc = pack_u32(out, flags)) != 0 || (rc = pack_text(out, t->stage)) != 0 ||
 	    (rc = pack_text(out, t->store)) != 0 || (rc = pack_text(out, t->local)) != 0 ||
 	    (rc = put_reads(out, t)) != 0 || (rc = put_snaps(out, t)) != 0 ||
-	    (rc = put_fds(out, w->in, w->nin)) != 0 || (rc = put_fds(out, w->out, w->nout)) != 0 ||
+	    (rc = put_fds(out, w->in, w->nin)) != 0 || (rc = put_fds(out, w->input, w->nin)) != 0 ||
+	    (rc = put_fds(out, w->out, w->nout)) != 0 ||
 	    (rc = put_fds(out, w->edge, w->nout)) != 0 || (rc = pack_u32(out, w->nside)) != 0)
 		return rc;
 	for (unsigned i = 0; i < w->nside && rc == 0; i++) {
@@ -119,7 +120,7 @@ task_decode(struct op_task *t, struct task_wires *w, const uint8_t *p, size_t n)
 {
 	struct ctl_body b = { p, n, false };
 	const uint8_t *job;
-	unsigned edges = 0;
+	unsigned edges = 0, inputs = 0;
 	uint32_t flags, sides;
 	size_t len;
 	int rc;
@@ -148,6 +149,7 @@ task_decode(struct op_task *t, struct task_wires *w, const uint8_t *p, size_t n)
 	t->local = ctl_text(&b);
 	if ((rc = get_reads(&b, t)) != 0 || (rc = get_snaps(&b, t)) != 0 ||
 	    (rc = get_fds(&b, &w->in, &w->nin)) != 0 ||
+	    (rc = get_fds(&b, &w->input, &inputs)) != 0 ||
 	    (rc = get_fds(&b, &w->out, &w->nout)) != 0 || (rc = get_fds(&b, &w->edge, &edges)) != 0)
 		return rc;
 	if ((sides = ctl_u32(&b)) > WIRES_MAX ||
@@ -157,7 +159,7 @@ task_decode(struct op_task *t, struct task_wires *w, const uint8_t *p, size_t n)
 		w->side[w->nside].path = ctl_text(&b);
 		w->side[w->nside].fd = (int)ctl_u32(&b);
 	}
-	return b.bad || t->groups == 0 || edges != w->nout
+	return b.bad || t->groups == 0 || inputs != w->nin || edges != w->nout
 		   ? ferr(FERR_CORRUPT, "a start message is damaged")
 		   : 0;
 }
@@ -177,6 +179,7 @@ task_fini(struct op_task *t, struct task_wires *w)
 	free(t->store);
 	free(t->local);
 	free(w->in);
+	free(w->input);
 	free(w->out);
 	free(w->edge);
 	free(w->side);

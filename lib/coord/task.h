@@ -60,7 +60,8 @@ struct task_side {
 
 struct task_wires {
 	int *in, *out;
-	int *edge; /* of each output: which edge it belongs to */
+	int *input; /* of each in: which input of the stage it belongs to (a join has two) */
+	int *edge;  /* of each output: which edge it belongs to */
 	unsigned nin, nout;
 	struct task_side *side;
 	unsigned nside;

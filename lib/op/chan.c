@@ -9,9 +9,9 @@
 #define MAGIC_LEN 7
 
 int
-chan_open(struct chan *c, unsigned id, int fd)
+chan_open(struct chan *c, unsigned id, unsigned input, int fd)
 {
-	*c = (struct chan){ .id = id };
+	*c = (struct chan){ .id = id, .input = input };
 	schema_init(&c->schema);
 	hello_init(&c->hello);
 	return link_in_open(&c->link, fd);
@@ -70,7 +70,7 @@ chan_rows(struct chan *c, uint8_t *p, size_t n)
 	return 0;
 }
 
-/* Copy the rows at [row, end) under the operator's schema, and note the marks anew. */
+/* Copy the rows at [row, end) under the input's schema, and note the marks anew. */
 static int
 remap(struct op *op, struct chan *c)
 {
@@ -82,7 +82,7 @@ remap(struct op *op, struct chan *c)
 		if (row_kind(r) == ROW_WATERMARK)
 			rc = buf_put(b, r, ROW_MARK);
 		else
-			rc = row_remap(r, op->schema.n, c->map, b);
+			rc = row_remap(r, op->input[c->input].schema.n, c->map, b);
 		if (rc != 0)
 			return rc;
 	}
@@ -148,7 +148,12 @@ deliver(struct op *op, struct chan *c)
 			continue;
 		}
 		c->run = c->row;
-		rc = within(c, op->cls->on_rows(op->self, op, &c->row, stop));
+		op->current = c->input;
+		if ((rc = op->cls->on_rows(op->self, op, &c->row, stop)) == FERR_AGAIN) {
+			op->pending = true;
+			rc = 0;
+		}
+		rc = within(c, rc);
 		for (uint8_t *r = c->run; r < c->row; r += row_len(r))
 			c->count++, op->ep.rows_in++;
 		if (rc != 0)

@@ -19,7 +19,25 @@ op_conf(const struct op *op)
 const struct schema *
 op_schema(const struct op *op)
 {
-	return &op->schema;
+	return &op->input[op->current].schema;
+}
+
+unsigned
+op_input(const struct op *op)
+{
+	return op->current;
+}
+
+const struct schema *
+op_schema_of(const struct op *op, unsigned input)
+{
+	return &op->input[input].schema;
+}
+
+void
+op_hold_back(struct op *op, int64_t ms)
+{
+	op->hold_back = ms;
 }
 
 const struct schema *
@@ -202,7 +220,8 @@ op_bad_row(struct op *op, const uint8_t *row, const char *reason)
 			number++;
 	}
 	snprintf(at, sizeof(at), "stdin:%" PRIu64 ":1", number);
-	if ((rc = json_writer_new(&w)) == 0 && (rc = json_write(w, &op->schema, row, &text)) == 0) {
+	if ((rc = json_writer_new(&w)) == 0 &&
+	    (rc = json_write(w, op_schema(op), row, &text)) == 0) {
 		char copy[512];
 
 		snprintf(copy, sizeof(copy), "%s", reason);
@@ -263,18 +282,49 @@ op_side_open(struct op *op, struct op_side **out, const char *path)
 	return op->greeted ? out_hello(&s->out, &op->hello) : 0;
 }
 
-int
-op_side_row(struct op *op, struct op_side *s, const struct schema *schema, const uint8_t *row)
+/* The input has fields that the side does not know. */
+static int
+side_fields(struct op *op, struct op_side *s)
 {
+	const struct schema *schema = op_schema(op);
+	unsigned input = op->current;
+	int *map, k;
+
+	s->out.schema_due = true;
+	if (op->ninputs == 1) {
+		s->from[input].n = schema->n;
+		return schema_copy(&s->schema, schema);
+	}
+	if ((map = realloc(s->from[input].map, schema->n * sizeof(*map))) == NULL)
+		return ferr(FERR_NOMEM, "out of memory");
+	s->from[input].map = map;
+	for (unsigned i = 0; i < schema->n; i++) {
+		map[i] = -1;
+		if ((schema->f[i].flags & FIELD_HIDDEN) != 0)
+			continue;
+		if ((k = schema_add(&s->schema, schema->f[i].name, schema->f[i].n)) < 0)
+			return k;
+		map[i] = k;
+	}
+	s->from[input].n = schema->n;
+	return 0;
+}
+
+int
+op_side_row(struct op *op, struct op_side *s, const uint8_t *row)
+{
+	const int *map;
 	int rc;
 
-	if (s->schema.n != schema->n) {
-		if ((rc = schema_copy(&s->schema, schema)) != 0)
-			return rc;
-		s->out.schema_due = true;
-	}
+	if (s->from[op->current].n != op_schema(op)->n && (rc = side_fields(op, s)) != 0)
+		return rc;
 	s->rows++;
-	return out_rows(&s->out, row, row + row_len(row), 1, op->now);
+	if ((map = s->from[op->current].map) == NULL)
+		return out_rows(&s->out, row, row + row_len(row), 1, op->now);
+	s->row.n = 0;
+	if ((rc = row_remap(row, s->schema.n, map, &s->row)) != 0)
+		return rc;
+	return out_rows(&s->out, s->row.p, s->row.p + s->row.n, 1, op->now);
 }
 
 /* ---- waiting, notes ---- */

@@ -350,7 +350,6 @@ note(struct op *op)
 	const struct op_task *t = &op->ep.task;
 	struct snap *s = &op->ep.snap.out;
 	const char *sign = op->cls->signature != NULL ? op->cls->signature(op->self) : NULL;
-	struct buf b = BUF_INIT;
 	int rc;
 
 	snap_fini(s);
@@ -358,14 +357,8 @@ note(struct op *op)
 	s->subtask = t->subtask;
 	s->parallel = t->parallel;
 	s->groups = t->groups;
-	if ((rc = note_numbers(op, s)) == 0 && op->nin > 0 && op->schema.n > 0)
-		rc = schema_encode(&op->schema, &b);
-	if (rc == 0 && b.n > 0) {
-		s->schema = b.p;
-		s->nschema = (uint32_t)b.n;
-		b = (struct buf)BUF_INIT;
-	}
-	buf_fini(&b);
+	if ((rc = note_numbers(op, s)) == 0)
+		rc = op_version_snap(op, s);
 	if (rc == 0 && sign != NULL && (s->signature = strdup(sign)) == NULL)
 		rc = ferr(FERR_NOMEM, "out of memory");
 	return rc;

@@ -8,8 +8,8 @@
  * read as if it came from the edge just now.
  *
  * The part is, in the order of bytes:
- *	u32 number of inputs, then for each input that has something
- *	u32 input   u32 0   u64 length   frames
+ *	u32 number of channels, then for each that has something
+ *	u32 channel   u32 which input of the class it belongs to   u64 length   frames
  * Frames are those of the edge, SCHEMA first and before each change of numbers; of the others only
  * DATA, IDLE and ACTIVE matter.  Their sequence numbers tell nothing.
  *
@@ -190,8 +190,9 @@ put_input(const struct op *op, const struct chan *c, struct buf *out)
 
 	if ((rc = buf_put(out, hdr, sizeof(hdr))) != 0)
 		return rc;
-	/* Rows at hand have been given the operator's numbers; what follows has the channel's. */
-	if (rest > 0 && ((rc = put_schema(c->map != NULL ? &op->schema : &c->schema, out)) != 0 ||
+	/* Rows at hand have been given the input's numbers; what follows has the channel's. */
+	if (rest > 0 && ((rc = put_schema(c->map != NULL ? &op->input[c->input].schema : &c->schema,
+					  out)) != 0 ||
 			 (rc = put_rows(c->row, rest, out)) != 0))
 		return rc;
 	if (c->schema_known && (rc = put_schema(&c->schema, out)) != 0)
@@ -205,6 +206,7 @@ put_input(const struct op *op, const struct chan *c, struct buf *out)
 		return 0;
 	}
 	le32put(out->p + at, c->id);
+	le32put(out->p + at + 4, c->input);
 	le64put(out->p + at + 8, out->n - at - SECTION_HDR);
 	return 0;
 }
@@ -457,28 +459,41 @@ collect(void *cookie, uint64_t epoch, const uint8_t *p, size_t n)
 	return buf_put(cookie, p, n);
 }
 
-/* One file's records in flight go to the inputs. */
+/* Who takes what was in flight on that channel: itself, if it is still there, else one of its
+ * input. */
+static struct chan *
+channel_for(const struct op *op, uint32_t channel, uint32_t input)
+{
+	for (unsigned i = 0; i < op->nin; i++) {
+		struct chan *c = &op->in[(channel + i) % op->nin];
+
+		if (c->input == input)
+			return c;
+	}
+	return NULL;
+}
+
+/* One file's records in flight go to the channels. */
 static int
 take_part(struct op *op, struct claim *c, const struct buf *b)
 {
-	uint32_t inputs = b->n >= 4 ? le32get(b->p) : 0, input;
-	bool same = c->t->same && inputs == op->nin;
+	uint32_t channels = b->n >= 4 ? le32get(b->p) : 0, channel;
+	bool same = c->t->same && channels == op->nin;
+	struct chan *to;
 	uint64_t n;
 	int rc = 0;
 
 	c->all = c->t->same;
 	for (size_t at = 4; at < b->n && rc == 0; at += SECTION_HDR + n) {
-		struct buf *to;
-
-		input = b->n - at >= SECTION_HDR ? le32get(b->p + at) : inputs;
-		n = input < inputs ? le64get(b->p + at + 8) : 0;
-		if (input >= inputs || n > b->n - at - SECTION_HDR || op->nin == 0)
+		channel = b->n - at >= SECTION_HDR ? le32get(b->p + at) : channels;
+		n = channel < channels ? le64get(b->p + at + 8) : 0;
+		if (channel >= channels || n > b->n - at - SECTION_HDR ||
+		    (to = channel_for(op, channel, le32get(b->p + at + 4))) == NULL)
 			return FERR_CORRUPT;
-		to = &op->in[input % op->nin].replay;
 		if (same)
-			rc = buf_put(to, b->p + at + SECTION_HDR, n);
+			rc = buf_put(&to->replay, b->p + at + SECTION_HDR, n);
 		else
-			rc = take_frames(c, b->p + at + SECTION_HDR, n, to);
+			rc = take_frames(c, b->p + at + SECTION_HDR, n, &to->replay);
 	}
 	return rc;
 }
@@ -509,6 +524,6 @@ op_flight_restore(struct op *op)
 	buf_fini(&b);
 	for (unsigned i = 0; i < op->nin; i++)
 		op->nreplays += op->in[i].replay.n > 0;
-	op->unify = op->nreplays > 0 || op->schema.n > 0;
+	op->unify = op->nreplays > 0 || op->nversions > 0;
 	return rc;
 }

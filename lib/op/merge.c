@@ -40,6 +40,15 @@ op_greet(struct op *op)
 	return rc == 0 ? op_tell_restored(op) : rc;
 }
 
+/* What goes on of a watermark. */
+static int64_t
+held_back(const struct op *op, int64_t wm)
+{
+	if (wm == WM_MIN || wm == WM_MAX)
+		return wm;
+	return wm < WM_MIN + op->hold_back ? WM_MIN : wm - op->hold_back;
+}
+
 /*
  * After a restore: what was told last is told again.  A consumer that was rescaled begins with less
  * than that on its channels, and we would not say it a second time.
@@ -50,63 +59,84 @@ op_tell_restored(struct op *op)
 	int rc = 0;
 
 	for (unsigned i = 0; i < op->nout && op->ep.on && rc == 0; i++) {
-		if (op->wm.out != WM_MIN)
-			rc = out_mark(&op->out[i], op->wm.out, op->now);
+		if (held_back(op, op->wm.out) != WM_MIN)
+			rc = out_mark(&op->out[i], held_back(op, op->wm.out), op->now);
 		if (rc == 0 && op->wm.out_idle)
 			rc = out_control(&op->out[i], FRAME_IDLE, NULL, 0);
 	}
 	return rc;
 }
 
-/* The number under which the operator knows field i of a channel: by name, hidden ones by their
- * place in the key. */
+/* The number under which an input knows field i of a channel: by name, hidden ones by their place
+ * in the key. */
 static int
-unify_field(struct op *op, const struct schema *s, unsigned i)
+unify_field(struct schema *known, const struct schema *s, unsigned i)
 {
 	if ((s->f[i].flags & FIELD_HIDDEN) == 0)
-		return schema_add(&op->schema, s->f[i].name, s->f[i].n);
-	for (unsigned k = 0; k < s->nkey && k < op->schema.nkey; k++) {
-		if (s->key[k] == i && (op->schema.f[op->schema.key[k]].flags & FIELD_HIDDEN) != 0)
-			return op->schema.key[k];
+		return schema_add(known, s->f[i].name, s->f[i].n);
+	for (unsigned k = 0; k < s->nkey && k < known->nkey; k++) {
+		if (s->key[k] == i && (known->f[known->key[k]].flags & FIELD_HIDDEN) != 0)
+			return known->key[k];
 	}
-	return schema_add_hidden(&op->schema, s->f[i].name, s->f[i].n);
+	return schema_add_hidden(known, s->f[i].name, s->f[i].n);
+}
+
+static void
+take_key(struct schema *known, const struct schema *s, const int *map)
+{
+	known->keyed = s->keyed;
+	known->groups = s->groups;
+	known->nkey = s->nkey;
+	for (unsigned i = 0; i < s->nkey; i++)
+		known->key[i] = (uint16_t)map[s->key[i]];
+}
+
+static bool
+same_key(const struct schema *known, const struct schema *s, const int *map)
+{
+	if (known->keyed != s->keyed || known->groups != s->groups || known->nkey != s->nkey)
+		return false;
+	for (unsigned i = 0; i < s->nkey; i++) {
+		if (known->key[i] != map[s->key[i]])
+			return false;
+	}
+	return true;
+}
+
+int
+op_unify(struct schema *known, const struct schema *s, int **map)
+{
+	bool same = true;
+	int *m = realloc(*map, (s->n + 1) * sizeof(*m)), k;
+
+	if (m == NULL)
+		return ferr(FERR_NOMEM, "out of memory");
+	*map = m;
+	for (unsigned i = 0; i < s->n; i++) {
+		if ((k = unify_field(known, s, i)) < 0)
+			return k;
+		m[i] = k;
+		same = same && k == (int)i;
+	}
+	return same;
 }
 
 static int
 unify(struct op *op, struct chan *c)
 {
+	struct op_input *in = &op->input[c->input];
 	const struct schema *s = &c->schema;
-	bool same_key, same = true, first = op->schema.n == 0;
-	int *map = realloc(c->map, (s->n + 1) * sizeof(*map)), k;
+	bool first = in->schema.n == 0;
+	int same = op_unify(&in->schema, s, &c->map);
 
-	if (map == NULL)
-		return ferr(FERR_NOMEM, "out of memory");
-	c->map = map;
-	for (unsigned i = 0; i < s->n; i++) {
-		if ((k = unify_field(op, s, i)) < 0)
-			return k;
-		map[i] = k;
-		same = same && k == (int)i;
-	}
-	if (first) {
-		op->schema.keyed = s->keyed;
-		op->schema.groups = s->groups;
-		op->schema.nkey = s->nkey;
-		for (unsigned i = 0; i < s->nkey; i++)
-			op->schema.key[i] = (uint16_t)map[s->key[i]];
-	}
-	same_key = op->schema.keyed == s->keyed && op->schema.groups == s->groups &&
-		   op->schema.nkey == s->nkey;
-	for (unsigned i = 0; i < s->nkey && same_key; i++)
-		same_key = op->schema.key[i] == map[s->key[i]];
-	if (!same_key && op->nin == 1) { /* another key than before the restore: begin anew */
-		free(c->map);
-		c->map = NULL;
-		return schema_copy(&op->schema, s);
-	}
-	if (!same_key)
+	if (same < 0)
+		return same;
+	/* With one channel a key may be another than before the restore. */
+	if (first || in->nchans == 1)
+		take_key(&in->schema, s, c->map);
+	else if (!same_key(&in->schema, s, c->map))
 		return ferr(FERR_USAGE, "the inputs have different keys; put one fkey behind them");
-	op->schema.changing = op->schema.changing || s->changing;
+	in->schema.changing = in->schema.changing || s->changing;
 	if (same) {
 		free(c->map);
 		c->map = NULL;
@@ -117,14 +147,21 @@ unify(struct op *op, struct chan *c)
 int
 op_take_schema(struct op *op, struct chan *c)
 {
+	struct op_input *in = &op->input[c->input];
 	int rc;
 
-	rc = op->nin == 1 && !op->unify ? schema_copy(&op->schema, &c->schema) : unify(op, c);
-	if (rc != 0)
+	rc = in->nchans == 1 && !op->unify ? schema_copy(&in->schema, &c->schema) : unify(op, c);
+	if (rc != 0 || (rc = op_version_note(op, c->input)) != 0)
 		return rc;
-	if (op->cls->on_schema != NULL)
-		return op->cls->on_schema(op->self, op);
-	return op_set_schema(op, &op->schema);
+	op->current = c->input;
+	return op_tell_schema(op);
+}
+
+int
+op_tell_schema(struct op *op)
+{
+	return op->cls->on_schema != NULL ? op->cls->on_schema(op->self, op)
+					  : op_set_schema(op, op_schema(op));
 }
 
 /* Forward what the watermark machine told; ACTIVE before, IDLE behind the mark. */
@@ -139,7 +176,7 @@ op_tell(struct op *op)
 		rc = op->cls->on_mark(op->self, op, NULL, op->wm.out);
 	for (unsigned i = 0; i < op->nout && rc == 0; i++) {
 		if (t.watermark)
-			rc = out_mark(&op->out[i], op->wm.out, op->now);
+			rc = out_mark(&op->out[i], held_back(op, op->wm.out), op->now);
 		if (rc == 0 && t.idle)
 			rc = out_control(&op->out[i], FRAME_IDLE, NULL, 0);
 	}

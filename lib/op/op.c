@@ -10,9 +10,9 @@
 #include "fio/fio.h"
 
 static const int stdin_fd = STDIN_FILENO, stdout_fd = STDOUT_FILENO;
-const struct op_wires OP_STDIO = { &stdin_fd, 1, &stdout_fd, 1, NULL };
-const struct op_wires OP_STDOUT = { NULL, 0, &stdout_fd, 1, NULL };
-const struct op_wires OP_STDIN = { &stdin_fd, 1, NULL, 0, NULL };
+const struct op_wires OP_STDIO = { &stdin_fd, 1, NULL, &stdout_fd, 1, NULL };
+const struct op_wires OP_STDOUT = { NULL, 0, NULL, &stdout_fd, 1, NULL };
+const struct op_wires OP_STDIN = { &stdin_fd, 1, NULL, NULL, 0, NULL };
 
 /* ---- opening and closing ---- */
 
@@ -50,15 +50,23 @@ open_outputs(struct op *op, const struct op_wires *w)
 static int
 open_inputs(struct op *op, const struct op_wires *w)
 {
+	unsigned input;
 	int rc;
 
 	if ((op->in = calloc(w->nin + 1, sizeof(*op->in))) == NULL ||
 	    (op->wm_chans = calloc(w->nin + 1, sizeof(*op->wm_chans))) == NULL ||
 	    (op->ep.align_chans = calloc(w->nin + 1, sizeof(*op->ep.align_chans))) == NULL)
 		return ferr(FERR_NOMEM, "out of memory");
+	op->ninputs = op->cls->inputs > 0 ? op->cls->inputs : 1;
 	for (; op->nin < w->nin; op->nin++) {
-		if ((rc = chan_open(&op->in[op->nin], op->nin, w->in[op->nin])) != 0)
+		input = w->input != NULL ? (unsigned)w->input[op->nin] : op->nin;
+		if (op->cls->inputs == 0)
+			input = 0;
+		if (input >= op->ninputs)
+			return ferr(FERR_CORRUPT, "there is no input %u here", input);
+		if ((rc = chan_open(&op->in[op->nin], op->nin, input, w->in[op->nin])) != 0)
 			return rc;
+		op->input[input].nchans++;
 	}
 	wm_init(&op->wm, op->wm_chans, op->nin);
 	return 0;
@@ -80,7 +88,8 @@ op_open(struct op **out, const struct op_conf *conf, const struct op_class *cls,
 	op->self = self;
 	op->wake_at = EV_FOREVER;
 	op->now = fio_mono_ns();
-	schema_init(&op->schema);
+	for (unsigned i = 0; i < OP_INPUTS; i++)
+		schema_init(&op->input[i].schema);
 	schema_init(&op->out_schema);
 	hello_init(&op->hello);
 	if ((rc = ev_init(&op->ev)) != 0)
@@ -93,8 +102,9 @@ op_open(struct op **out, const struct op_conf *conf, const struct op_class *cls,
 					      "there are frames");
 			goto fail;
 		}
-		task_wires = (struct op_wires){ op->ep.wires.in, op->ep.wires.nin, op->ep.wires.out,
-						op->ep.wires.nout, op->ep.wires.edge };
+		task_wires =
+		    (struct op_wires){ op->ep.wires.in,	 op->ep.wires.nin,  op->ep.wires.input,
+				       op->ep.wires.out, op->ep.wires.nout, op->ep.wires.edge };
 		w = &task_wires;
 	}
 	if ((rc = open_outputs(op, w)) != 0 || (rc = open_inputs(op, w)) != 0)
@@ -127,6 +137,9 @@ op_close(struct op *op)
 		op->sides = s->next;
 		out_close(&s->out);
 		schema_fini(&s->schema);
+		for (unsigned i = 0; i < OP_INPUTS; i++)
+			free(s->from[i].map);
+		buf_fini(&s->row);
 		free(s->path);
 		free(s);
 	}
@@ -139,7 +152,9 @@ op_close(struct op *op)
 	free(op->wm_chans);
 	free(op->wait_fds);
 	buf_fini(&op->row);
-	schema_fini(&op->schema);
+	for (unsigned i = 0; i < OP_INPUTS; i++)
+		schema_fini(&op->input[i].schema);
+	op_version_fini(op);
 	schema_fini(&op->out_schema);
 	hello_fini(&op->hello);
 	ev_fini(&op->ev);

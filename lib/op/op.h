@@ -32,6 +32,8 @@
 struct op;
 struct op_side;
 
+#define OP_INPUTS 2
+
 enum op_on_bad { BAD_FAIL, BAD_SKIP, BAD_PATH };
 
 /* What reads stdin; what reads nothing; what reads the descriptors that it tells
@@ -100,14 +102,16 @@ void op_makes(struct op_facts *f, const char *field);
 
 struct op_class {
 	const char *name;
-	bool source; /* no input: produce is called instead of on_rows */
-	bool marks;  /* on_mark is called for every frame that is not DATA, and for watermarks */
+	bool source;	 /* no input: produce is called instead of on_rows */
+	unsigned inputs; /* that are told apart, OP_INPUTS at most; 0: all are one */
+	bool marks; /* on_mark is called for every frame that is not DATA, and for watermarks */
 	int (*start)(void *self, struct op *op);
 	/* The input's schema is new or has grown; without this callback rows go out under the
 	 * schema they came with. */
 	int (*on_schema)(void *self, struct op *op);
 	/* Rows [*p, end) came in; take them, or as many as op_full() allows, and move *p.  May
-	 * change them in place. */
+	 * change them in place.  FERR_AGAIN: what is behind *p is taken, and has more to emit
+	 * through resume; no barrier comes before that. */
 	int (*on_rows)(void *self, struct op *op, uint8_t **p, uint8_t *end);
 	int (*on_watermark)(void *self, struct op *op, int64_t wm);
 	int (*resume)(void *self, struct op *op);
@@ -143,6 +147,8 @@ enum { OP_MORE = 1, OP_WAIT = 2, OP_END = 3 };
 struct op_wires {
 	const int *in;
 	unsigned nin;
+	const int *input; /* of each in: which of the class's inputs it belongs to; NULL: the
+			     i-th is input i, if it tells inputs apart */
 	const int *out;
 	unsigned nout;
 	const int *edge; /* of each output; NULL: all belong to one */
@@ -186,8 +192,11 @@ int op_main_end(struct op_main *m, int rc);
 
 const struct op_conf *op_conf(const struct op *op);
 const struct schema *op_schema(const struct op *op); /* of the rows that on_rows sees */
-bool op_stopping(const struct op *op);		     /* a signal asked to end (sources) */
-bool op_text_in(const struct op *op);		     /* the input is text, not frames */
+/* Which input on_schema and on_rows are called for; its schema. */
+unsigned op_input(const struct op *op);
+const struct schema *op_schema_of(const struct op *op, unsigned input);
+bool op_stopping(const struct op *op); /* a signal asked to end (sources) */
+bool op_text_in(const struct op *op);  /* the input is text, not frames */
 
 /* Set the schema of what is emitted; copied; rows emitted before keep theirs. */
 int op_set_schema(struct op *op, const struct schema *s);
@@ -205,6 +214,8 @@ struct buf *op_rows_buf(struct op *op);
 int op_rows_done(struct op *op, size_t at, unsigned rows); /* rows stand at [at, buf->n) */
 /* Sources: tell the watermark, idleness. */
 int op_emit_watermark(struct op *op, int64_t wm);
+/* Others, in start: watermarks go on less so many ms, since what they cause is older than they. */
+void op_hold_back(struct op *op, int64_t ms);
 int op_emit_idle(struct op *op, bool idle);
 /* Write bytes between rows into a text output (fcat). */
 int op_emit_text(struct op *op, const void *p, size_t n);
@@ -217,7 +228,9 @@ int op_bad_row(struct op *op, const uint8_t *row, const char *reason);
 
 /* A PATH that receives records: NDJSON into a file, frames into a pipe.  Owned by op. */
 int op_side_open(struct op *op, struct op_side **out, const char *path);
-int op_side_row(struct op *op, struct op_side *s, const struct schema *schema, const uint8_t *row);
+/* A row of the input that on_rows is called for; rows of several inputs share their fields by name.
+ */
+int op_side_row(struct op *op, struct op_side *s, const uint8_t *row);
 
 /*
  * When produce returns OP_WAIT, wait for these descriptors (cleared after each wait), and until the

@@ -77,6 +77,12 @@ out_added(struct out *o, unsigned rows, int64_t now)
 struct op_side {
 	struct out out;
 	struct schema schema;
+	/* Of each input: how many of its fields are known here, and under which numbers. */
+	struct {
+		unsigned n;
+		int *map; /* NULL: the same */
+	} from[OP_INPUTS];
+	struct buf row;
 	char *path;
 	uint64_t rows;
 	struct op_side *next;
@@ -87,19 +93,20 @@ enum chan_state { CHAN_SNIFF, CHAN_FRAMES, CHAN_TEXT, CHAN_LAST, CHAN_DONE };
 
 struct chan {
 	unsigned id;
+	unsigned input; /* of the class */
 	struct link_in link;
 	enum chan_state state;
 	bool greeted; /* HELLO came, or the input is text */
 	uint64_t seq;
 	struct schema schema; /* as this channel numbers its fields */
 	bool schema_known;
-	int *map; /* to the operator's schema; NULL: the same */
+	int *map; /* to the input's schema; NULL: the same */
 	struct hello hello;
 	struct fmt_reader *reader; /* text */
 	int fault; /* text: a bad record that ends the stream once the rows before it are out */
 	char *fault_text;
 	struct buf rows;    /* rows read from text */
-	struct buf mapped;  /* rows under the operator's schema */
+	struct buf mapped;  /* rows under the input's schema */
 	uint8_t *row, *end; /* not delivered yet */
 	uint8_t **marks;    /* watermark marks in [row, end) */
 	unsigned nmarks, imark, capmarks;
@@ -113,11 +120,11 @@ struct chan {
 	bool within; /* the last error came from the class, not from the edge */
 };
 
-int chan_open(struct chan *c, unsigned id, int fd);
+int chan_open(struct chan *c, unsigned id, unsigned input, int fd);
 void chan_close(struct chan *c);
 /* Do a piece of work: 1 done something, 0 needs more input than is here, or an error. */
 int chan_step(struct op *op, struct chan *c);
-/* Rows and marks at p[0..n), under the operator's numbers, are what is to be delivered next. */
+/* Rows and marks at p[0..n), under the input's numbers, are what is to be delivered next. */
 int chan_rows(struct chan *c, uint8_t *p, size_t n);
 /* Read more bytes: 1 there are, 0 not now, or an error. */
 int chan_fill(struct chan *c);
@@ -253,6 +260,29 @@ int op_shell_introduce(struct op *op, char **argv, unsigned argc); /* our words 
 int op_shell_begin(struct op *op);	/* HELLOs, join the coordinator, wait for START */
 void op_shell_signalled(struct op *op); /* tell it of signals */
 
+/* ---- an input as the class sees it: one channel, or several that became one ---- */
+struct op_input {
+	struct schema schema; /* of the rows that on_rows sees */
+	unsigned nchans;
+	uint64_t version; /* op_version.hash of schema */
+};
+
+/* A schema that an input has or had: rows in state name theirs by its hash (bag.h). */
+struct op_version {
+	unsigned input;
+	uint64_t hash; /* of what schema_encode gives */
+	struct schema schema;
+	int *map; /* to the numbers that the input's fields have now; NULL: the same */
+};
+
+/* version.c */
+int op_version_note(struct op *op, unsigned input); /* its schema is new or has grown */
+const struct op_version *op_version_find(const struct op *op, unsigned input, uint64_t hash);
+int op_version_snap(const struct op *op, struct snap *s);
+/* Of all old subtasks, before any state is loaded: the schemas of the inputs become theirs. */
+int op_version_restore(struct op *op);
+void op_version_fini(struct op *op);
+
 /* ---- the operator ---- */
 enum op_after { AFTER_NOTHING, AFTER_MARK, AFTER_END };
 
@@ -264,7 +294,12 @@ struct op {
 	struct chan *in;
 	unsigned nin, turn;
 	unsigned nreplays; /* inputs with records that were in flight at the restore */
-	bool unify;	   /* the numbers of fields are those of the restore, also with one input */
+	bool unify; /* the numbers of fields are those of the restore, also with one channel */
+	struct op_input input[OP_INPUTS];
+	unsigned ninputs, current; /* told apart; the one that the class is called for */
+	struct op_version *version;
+	unsigned nversions;
+	bool bags; /* rows in state name their schemas */
 	struct out *out;
 	unsigned nout;
 	struct out_edge *edge; /* outputs of one edge stand side by side */
@@ -272,10 +307,10 @@ struct op {
 	struct op_side *sides, *bad_side;
 	struct hello hello;
 	bool greeted;		  /* our HELLO has gone */
-	struct schema schema;	  /* of the rows that on_rows sees */
 	struct schema out_schema; /* of what is emitted */
 	struct buf row;		  /* a row on its way to one of several outputs */
 	struct wm wm;
+	int64_t hold_back; /* watermarks go on less so many ms */
 	struct wm_chan *wm_chans;
 	bool pending;	     /* the class has more to emit: call resume */
 	enum op_after after; /* ... and then do this */
@@ -303,6 +338,10 @@ struct op {
 /* merge.c: what the inputs tell, put together */
 int op_tell(struct op *op); /* forward a watermark once the class is done with it */
 int op_take_schema(struct op *op, struct chan *c);
+/* Find or add the fields of s: (*map)[i] is the number of field i, 1: map is the identity, 0: not,
+ * or an error. */
+int op_unify(struct schema *known, const struct schema *s, int **map);
+int op_tell_schema(struct op *op); /* of the current input to the class */
 int op_take_watermark(struct op *op, struct chan *c, int64_t wm);
 int op_take_idle(struct op *op, struct chan *c, bool idle);
 int op_greet(struct op *op);

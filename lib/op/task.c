@@ -178,6 +178,7 @@ restore(struct op *op)
 	char name[32];
 	int rc = 0;
 
+	rc = op_version_restore(op);
 	for (unsigned i = 0; i < t->nsnap && rc == 0; i++) {
 		const struct snap *s = &t->snap[i];
 
@@ -196,8 +197,7 @@ restore(struct op *op)
 		if (s->state.n > 0 && op->state == NULL)
 			return ferr(FERR_CORRUPT, "there is state for '%s', which keeps none",
 				    t->stage);
-		if ((rc = restore_files(op, &s->state)) == 0 && s->nschema > 0 && op->schema.n == 0)
-			rc = schema_decode(&op->schema, s->schema, s->nschema);
+		rc = restore_files(op, &s->state);
 	}
 	if (rc != 0)
 		return ferr_prefix(rc, "restoring '%s' from epoch %" PRIu64, t->stage, t->epoch);
@@ -214,10 +214,12 @@ restore(struct op *op)
 	}
 	restore_watermarks(op);
 	/* Known before the first SCHEMA comes: there may be results due and no input any more. */
-	if (op->schema.n == 0 && !op->schema.keyed)
-		return 0;
-	return op->cls->on_schema != NULL ? op->cls->on_schema(op->self, op)
-					  : op_set_schema(op, &op->schema);
+	for (op->current = 0; op->current < op->ninputs && rc == 0; op->current++) {
+		if (op_schema(op)->n > 0 || op_schema(op)->keyed)
+			rc = op_tell_schema(op);
+	}
+	op->current = 0;
+	return rc;
 }
 
 struct state *

@@ -58,16 +58,18 @@ add_wire(struct wiring *g, uint32_t edge, int **fds, unsigned *n)
 	return 0;
 }
 
+/* A wire and the number that goes with it. */
 static int
-add_out(struct wiring *g, uint32_t channel, unsigned edge)
+add_numbered(struct wiring *g, uint32_t channel, int **fds, unsigned *n, int **numbers,
+	     unsigned number)
 {
-	int *v = realloc(g->w.edge, (g->w.nout + 1) * sizeof(*v));
+	int *v = realloc(*numbers, (*n + 1) * sizeof(*v));
 
 	if (v == NULL)
 		return ferr(FERR_NOMEM, "out of memory");
-	g->w.edge = v;
-	v[g->w.nout] = (int)edge;
-	return add_wire(g, channel, &g->w.out, &g->w.nout);
+	*numbers = v;
+	v[*n] = (int)number;
+	return add_wire(g, channel, fds, n);
 }
 
 static int
@@ -91,6 +93,7 @@ wiring_fini(struct wiring *g)
 {
 	free(g->edge);
 	free(g->w.in);
+	free(g->w.input);
 	free(g->w.out);
 	free(g->w.edge);
 	free(g->w.side);
@@ -108,8 +111,8 @@ wire_inputs(const struct run *r, const struct sub *s, struct wiring *g)
 				continue;
 			for (unsigned f = 0; f < j->stage[j->edge[e].from].tasks && rc == 0; f++) {
 				if (j->edge[e].by != BY_FORWARD || f == s->index)
-					rc = add_wire(g, channel(r, e, f, s->index), &g->w.in,
-						      &g->w.nin);
+					rc = add_numbered(g, channel(r, e, f, s->index), &g->w.in,
+							  &g->w.nin, &g->w.input, input);
 			}
 		}
 	}
@@ -131,7 +134,8 @@ wire_outputs(const struct run *r, const struct sub *s, struct wiring *g, bool si
 			if (sides)
 				rc = add_side(g, channel(r, e, s->index, t), j->edge[e].side);
 			else
-				rc = add_out(g, channel(r, e, s->index, t), e);
+				rc = add_numbered(g, channel(r, e, s->index, t), &g->w.out,
+						  &g->w.nout, &g->w.edge, e);
 		}
 	}
 	return rc;

@@ -305,7 +305,7 @@ int
 win_late(struct win *w, struct op *op, const uint8_t *row)
 {
 	w->nlate++;
-	return w->late != NULL ? op_side_row(op, w->late, op_schema(op), row) : 0;
+	return w->late != NULL ? op_side_row(op, w->late, row) : 0;
 }
 
 static int

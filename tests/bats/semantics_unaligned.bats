@@ -43,8 +43,11 @@ took() {
 }
 
 flights() {
-	local v=("$XDG_STATE_HOME/fjord/$1"/chain/*)
-	jq '[.stages[].subtasks[].flight // [] | .[].end] | add // 0' "${v[-1]}"
+	local v n
+	until v=("$XDG_STATE_HOME/fjord/$1"/chain/*) # one that is replaced meanwhile is gone
+		n=$(jq '[.stages[].subtasks[].flight // [] | .[].end] | add // 0' "${v[-1]}" 2>/dev/null)
+	do :; done
+	echo "$n"
 }
 
 # held JOB N: its source has given out so many.

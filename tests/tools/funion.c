@@ -94,7 +94,7 @@ main(int argc, char **argv)
 	if (rc == 0) {
 		conf.out = FMT_FRAMES;
 		rc = op_main_run(&m, &class, NULL,
-				 &(struct op_wires){ w.in, w.nin, w.out, w.nout, NULL });
+				 &(struct op_wires){ w.in, w.nin, NULL, w.out, w.nout, NULL });
 	}
 	return op_main_end(&m, rc);
 }

@@ -84,10 +84,9 @@ op_side_open(struct op *op, struct op_side **out, const char *path)
 }
 
 int
-op_side_row(struct op *op, struct op_side *s, const struct schema *schema, const uint8_t *row)
+op_side_row(struct op *op, struct op_side *s, const uint8_t *row)
 {
 	(void)s;
-	(void)schema;
 	return buf_put(&op->late, row, row_len(row));
 }
 

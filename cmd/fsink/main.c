@@ -5,6 +5,7 @@
 #include "base/unit.h"
 #include "conn/lane_file.h"
 #include "conn/parts.h"
+#include "conn/upsert.h"
 #include "fio/fio.h"
 #include "host.h"
 
@@ -17,7 +18,9 @@ struct sink_spec {
 	bool exactly, atleast; /* what --guarantee asks for, if it is given */
 	bool rolled, roll_epoch, visible_roll;
 	int64_t roll_ms, roll_bytes;
-	const char *partition_by;
+	const char *partition_by, *key;
+	bool changes_upsert;
+	struct upsert *upsert; /* made of these */
 	struct host_conf host;
 };
 
@@ -98,10 +101,15 @@ set_visible(void *c, const char *a)
 static int
 set_changes(void *c, const char *a)
 {
-	(void)c;
-	return strcmp(a, "upsert") == 0
-		   ? ferr(FERR_NOTYET, "upsert needs changing streams, which are not yet there")
-		   : 0;
+	((struct sink_spec *)c)->changes_upsert = strcmp(a, "upsert") == 0;
+	return 0;
+}
+
+static int
+set_key(void *c, const char *a)
+{
+	((struct sink_spec *)c)->key = a;
+	return 0;
 }
 
 static int
@@ -131,8 +139,11 @@ static const struct opt options[] = {
 	{ "guarantee", 0, "exactly|at-least-once", "what a crash may do to the output",
 	  set_guarantee, false },
 	{ "every", 0, "DUR", "length of an epoch in a plain shell with FSTATE", set_every, false },
-	{ "changes", 0, "op|upsert", "how changing streams are written", set_changes, false },
-	{ "key", 0, "EXPR", "kafka: key of a record", set_kafka, false },
+	{ "changes", 0, "op|upsert",
+	  "changing streams: every change with its `op`, or the last value per key and epoch",
+	  set_changes, false },
+	{ "key", 0, "EXPR,...", "upsert: what the last value is kept of (default the stream's key)",
+	  set_key, false },
 	{ "partition", 0, "EXPR", "kafka: partition of a record", set_kafka, false },
 	{ "txn-reuse", 0, "N", "kafka: epochs per producer", set_kafka, false },
 	{ "marker-lost", 0, "published|unpublished", "kafka: what to think when a marker is gone",
@@ -163,6 +174,15 @@ static const struct cmd cmd = {
 
 /* `-` and FILE: rows pass through; the output prints them. */
 static int
+print_schema(void *self, struct op *op)
+{
+	int rc = fmt_check_changing(op_conf(op)->out, op_schema(op));
+
+	(void)self;
+	return rc != 0 ? rc : op_set_schema(op, op_schema(op));
+}
+
+static int
 print_rows(void *self, struct op *op, uint8_t **p, uint8_t *end)
 {
 	int rc = op_forward(op, *p, end);
@@ -181,7 +201,9 @@ drop_rows(void *self, struct op *op, uint8_t **p, uint8_t *end)
 	return 0;
 }
 
-static const struct op_class print_class = { .name = "fsink", .on_rows = print_rows };
+static const struct op_class print_class = { .name = "fsink",
+					     .on_schema = print_schema,
+					     .on_rows = print_rows };
 static const struct op_class null_class = { .name = "fsink", .on_rows = drop_rows };
 
 static int
@@ -202,6 +224,10 @@ check(const struct sink_spec *s)
 	if (colon != NULL)
 		return ferr(FERR_USAGE, "'%.*s://' is not a kind of sink", (int)(colon - s->uri),
 			    s->uri);
+	if (s->key != NULL && !s->changes_upsert)
+		return ferr(FERR_NOTYET,
+			    "--key goes with --changes upsert, or with kafka:// sinks, which are "
+			    "not yet there");
 	if (s->exactly && !s->supervised)
 		return ferr(FERR_USAGE, "--guarantee exactly needs state: set FSTATE=DIR, or use "
 					"fcoord run");
@@ -230,9 +256,17 @@ look_before(const char *path, const struct stat *st, struct op_conf *conf, struc
 	return rc;
 }
 
+/* `-` and FILE without epochs. */
 static int
-sink_file(struct op_main *m, struct op_conf *conf, const char *path)
+run_print(struct op_main *m, const struct sink_spec *s, const struct op_wires *w)
 {
+	return op_main_run(m, s->upsert != NULL ? &upsert_class : &print_class, s->upsert, w);
+}
+
+static int
+sink_file(struct op_main *m, struct op_conf *conf, const struct sink_spec *s)
+{
+	const char *path = s->uri;
 	struct op_wires w = OP_STDIO;
 	struct buf header = BUF_INIT;
 	struct stat st;
@@ -249,7 +283,7 @@ sink_file(struct op_main *m, struct op_conf *conf, const char *path)
 		fio_close(fd);
 	w.out = &fd;
 	if (rc == 0)
-		rc = op_main_run(m, &print_class, NULL, &w);
+		rc = run_print(m, s, &w);
 	buf_fini(&header);
 	return rc;
 }
@@ -258,9 +292,11 @@ sink_file(struct op_main *m, struct op_conf *conf, const char *path)
 static int
 sink_lane(struct op_main *m, const struct sink_spec *s, const char *path)
 {
-	struct lane_file_conf conf = {
-		.path = path, .format = s->format, .atleast = s->atleast, .exactly = s->exactly
-	};
+	struct lane_file_conf conf = { .path = path,
+				       .format = s->format,
+				       .atleast = s->atleast,
+				       .exactly = s->exactly,
+				       .upsert = s->upsert };
 	struct lane_file *f;
 	int rc;
 
@@ -281,7 +317,8 @@ sink_dir(struct op_main *m, const struct sink_spec *s)
 				   .roll_epoch = s->roll_epoch,
 				   .visible_roll = s->visible_roll,
 				   .atleast = s->atleast,
-				   .partition_by = s->partition_by };
+				   .partition_by = s->partition_by,
+				   .upsert = s->upsert };
 	struct parts *p;
 	int rc;
 
@@ -306,7 +343,15 @@ sink(struct op_main *m, struct op_conf *conf, const struct sink_spec *s)
 		return sink_dir(m, s);
 	if (s->supervised)
 		return sink_lane(m, s, out ? NULL : s->uri);
-	return out ? op_main_run(m, &print_class, NULL, &OP_STDIO) : sink_file(m, conf, s->uri);
+	return out ? run_print(m, s, &OP_STDIO) : sink_file(m, conf, s);
+}
+
+static int
+make_upsert(struct sink_spec *s, const struct op_conf *conf)
+{
+	const struct upsert_conf u = { .key = s->key, .format = s->format, .mem = conf->mem };
+
+	return s->changes_upsert ? upsert_new(&s->upsert, &u) : 0;
 }
 
 int
@@ -331,6 +376,9 @@ main(int argc, char **argv)
 		rc = check(&s);
 	}
 	if (rc == 0)
+		rc = make_upsert(&s, &conf);
+	if (rc == 0)
 		rc = sink(&m, &conf, &s);
+	upsert_free(s.upsert);
 	return op_main_end(&m, rc);
 }

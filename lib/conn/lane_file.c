@@ -70,7 +70,8 @@ lane_file_new(struct lane_file **out, const struct lane_file_conf *conf)
 			    "after a crash; say --guarantee at-least-once, or null: for nothing",
 			    conf->path);
 	}
-	snprintf(f->signature, sizeof(f->signature), "%s file", fmt_name(conf->format));
+	snprintf(f->signature, sizeof(f->signature), "%s %sfile", fmt_name(conf->format),
+		 conf->upsert != NULL ? "upsert " : "");
 	*out = f;
 	return 0;
 }
@@ -244,11 +245,50 @@ file_on_restored(void *self, struct op *op, uint64_t *equal)
 
 /* ---- rows and epochs ---- */
 
+/* Of the rows that are written. */
+static const struct schema *
+file_schema(const struct lane_file *f, const struct op *op)
+{
+	return f->conf.upsert != NULL ? upsert_schema(f->conf.upsert) : op_schema(op);
+}
+
+static int
+file_on_schema(void *self, struct op *op)
+{
+	struct lane_file *f = self;
+
+	return f->conf.upsert != NULL ? upsert_bind(f->conf.upsert, op_schema(op))
+				      : fmt_check_changing(f->conf.format, op_schema(op));
+}
+
+static int
+put_row(struct lane_file *f, struct op *op, const uint8_t *row)
+{
+	struct part_rows *r = &f->part->rows;
+	int rc = part_rows_put(r, file_schema(f, op), row);
+
+	if (rc != 0 || r->b.n < LANE_WRITE)
+		return rc;
+	return f->lane != NULL ? lane_put(f->lane, op, f->part, 0) : write_through(f);
+}
+
+static int
+put_held(void *cookie, struct op *op, const uint8_t *row, const uint8_t *came)
+{
+	(void)came;
+	return put_row(cookie, op, row);
+}
+
+static int
+give_held(struct lane_file *f, struct op *op)
+{
+	return f->conf.upsert != NULL ? upsert_give(f->conf.upsert, op, put_held, f) : 0;
+}
+
 static int
 file_on_rows(void *self, struct op *op, uint8_t **p, uint8_t *end)
 {
 	struct lane_file *f = self;
-	struct part_rows *r = &f->part->rows;
 	int rc = 0;
 
 	if (f->part->number == 1)
@@ -256,14 +296,14 @@ file_on_rows(void *self, struct op *op, uint8_t **p, uint8_t *end)
 			    "the frames of %s have ended, nothing can follow them; write parts "
 			    "into a directory, or another --format",
 			    f->name);
+	if (f->conf.upsert != NULL)
+		return upsert_take(f->conf.upsert, op, p, end);
 	if (f->lane != NULL && lane_full(f->lane)) {
 		op_wait_job(op); /* the disk is behind: the rows come again when it has caught up */
 		return 0;
 	}
-	for (; *p < end && rc == 0; *p += row_len(*p)) {
-		if ((rc = part_rows_put(r, op_schema(op), *p)) == 0 && r->b.n >= LANE_WRITE)
-			rc = f->lane != NULL ? lane_put(f->lane, op, f->part, 0) : write_through(f);
-	}
+	for (; *p < end && rc == 0; *p += row_len(*p))
+		rc = put_row(f, op, *p);
 	return rc != 0 || f->lane != NULL ? rc : write_through(f);
 }
 
@@ -276,16 +316,16 @@ end_rows(struct lane_file *f, struct op *op)
 	if (f->conf.format == FMT_FRAMES)
 		f->part->number = 1;
 	f->part->dirty = true;
-	return part_rows_end(&f->part->rows, op_schema(op));
+	return part_rows_end(&f->part->rows, file_schema(f, op));
 }
 
 static int
 file_on_barrier(void *self, struct op *op, const struct barrier *b)
 {
 	struct lane_file *f = self;
-	int rc = 0;
+	int rc = give_held(f, op);
 
-	if ((b->flags & (BARRIER_FINAL | BARRIER_DRAIN)) != 0)
+	if (rc == 0 && (b->flags & (BARRIER_FINAL | BARRIER_DRAIN)) != 0)
 		rc = end_rows(f, op);
 	if (rc != 0)
 		return rc;
@@ -321,14 +361,17 @@ static int
 file_on_end(void *self, struct op *op)
 {
 	struct lane_file *f = self;
+	int rc = give_held(f, op);
 
-	(void)op;
-	return f->lane != NULL ? lane_end(f->lane) : 0;
+	if (f->conf.upsert != NULL)
+		upsert_warn(f->conf.upsert, op);
+	return rc != 0 || f->lane == NULL ? rc : lane_end(f->lane);
 }
 
 const struct op_class lane_file_class = {
 	.name = "fsink",
 	.start = file_start,
+	.on_schema = file_on_schema,
 	.on_rows = file_on_rows,
 	.on_end = file_on_end,
 	.describe = file_describe,

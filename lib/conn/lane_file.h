@@ -11,13 +11,14 @@
 
 #include <sys/stat.h>
 
-#include "op/op.h"
+#include "conn/upsert.h"
 
 struct lane_file_conf {
 	const char *path; /* NULL: stdout */
 	enum fmt_kind format;
-	bool atleast; /* --guarantee at-least-once */
-	bool exactly; /* --guarantee exactly: a stdout that cannot keep it is refused */
+	bool atleast;	       /* --guarantee at-least-once */
+	bool exactly;	       /* --guarantee exactly: a stdout that cannot keep it is refused */
+	struct upsert *upsert; /* --changes upsert: rows are held until the barrier; or NULL */
 };
 
 struct lane_file;

@@ -191,7 +191,8 @@ lane_parts_full(const struct lane_parts *l)
 }
 
 int
-lane_parts_row(struct lane_parts *l, struct op *op, const char *sub, size_t n, const uint8_t *row)
+lane_parts_row(struct lane_parts *l, struct op *op, const char *sub, size_t n,
+	       const struct schema *schema, const uint8_t *row)
 {
 	struct lane_part *p;
 	int rc;
@@ -199,7 +200,7 @@ lane_parts_row(struct lane_parts *l, struct op *op, const char *sub, size_t n, c
 	if ((rc = find_part(l, op, sub, n)) != 0)
 		return rc;
 	p = l->last;
-	if ((rc = part_rows_put(&p->rows, op_schema(op), row)) != 0)
+	if ((rc = part_rows_put(&p->rows, schema, row)) != 0)
 		return rc;
 	p->used = op_now(op);
 	if (p->offset + p->rows.b.n >= (uint64_t)l->conf.roll_bytes)

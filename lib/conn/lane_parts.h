@@ -17,9 +17,9 @@ int lane_parts_new(struct lane_parts **out, struct op *op, const struct parts_co
 void lane_parts_free(struct lane_parts *l);
 int lane_parts_restored(struct lane_parts *l, struct op *op);
 bool lane_parts_full(const struct lane_parts *l);
-/* sub: "name=value/", or "". */
+/* sub: "name=value/", or ""; schema: of the row. */
 int lane_parts_row(struct lane_parts *l, struct op *op, const char *sub, size_t n,
-		   const uint8_t *row);
+		   const struct schema *schema, const uint8_t *row);
 int lane_parts_barrier(struct lane_parts *l, struct op *op, const struct barrier *b);
 int lane_parts_ack(struct lane_parts *l, struct snap *s);
 int lane_parts_complete(struct lane_parts *l, struct op *op, uint64_t epoch);

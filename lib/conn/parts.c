@@ -56,7 +56,8 @@ parts_new(struct parts **out, const struct parts_conf *conf)
 	if (p == NULL)
 		return ferr(FERR_NOMEM, "out of memory");
 	p->conf = *conf;
-	snprintf(p->signature, sizeof(p->signature), "%s parts", fmt_name(conf->format));
+	snprintf(p->signature, sizeof(p->signature), "%s %sparts", fmt_name(conf->format),
+		 conf->upsert != NULL ? "upsert " : "");
 	if (fio_random(id, sizeof(id)) != 0)
 		rc = ferr_sys(FERR_IO, "no random numbers");
 	for (size_t i = 0; i < sizeof(id); i++)
@@ -337,6 +338,13 @@ make_room(struct parts *p)
 
 /* ---- rows ---- */
 
+/* Of the rows that are written. */
+static const struct schema *
+rows_schema(const struct parts *p, const struct op *op)
+{
+	return p->conf.upsert != NULL ? upsert_schema(p->conf.upsert) : op_schema(op);
+}
+
 static int
 take_row(struct parts *p, struct op *op, const uint8_t *row)
 {
@@ -351,7 +359,7 @@ take_row(struct parts *p, struct op *op, const uint8_t *row)
 		return rc;
 	t->used = op_now(op);
 	before = t->rows.b.n;
-	if ((rc = part_rows_put(&t->rows, op_schema(op), row)) != 0)
+	if ((rc = part_rows_put(&t->rows, rows_schema(p, op), row)) != 0)
 		return rc;
 	t->bytes += (int64_t)(t->rows.b.n - before);
 	if (t->rows.b.n >= WRITE_AT && (rc = write_out(p, t)) != 0)
@@ -384,7 +392,34 @@ lane_row(struct parts *p, struct op *op, const uint8_t *row)
 {
 	const char *sub = p->sub.n != 0 ? buf_cstr(&p->sub) : "";
 
-	return sub != NULL ? lane_parts_row(p->lane, op, sub, p->sub.n, row) : FERR_NOMEM;
+	if (sub == NULL)
+		return FERR_NOMEM;
+	return lane_parts_row(p->lane, op, sub, p->sub.n, rows_schema(p, op), row);
+}
+
+/* Into the directory of p->sub. */
+static int
+put_row(struct parts *p, struct op *op, const uint8_t *row)
+{
+	return p->lane != NULL ? lane_row(p, op, row) : take_row(p, op, row);
+}
+
+/* A -D goes where the record was. */
+static int
+put_held(void *cookie, struct op *op, const uint8_t *row, const uint8_t *came)
+{
+	struct parts *p = cookie;
+	int rc = sub_of(p, op, came);
+
+	if (rc == FERR_DATA)
+		return upsert_bad(op, came, ferr_text());
+	return rc != 0 ? rc : put_row(p, op, row);
+}
+
+static int
+give_held(struct parts *p, struct op *op)
+{
+	return p->conf.upsert != NULL ? upsert_give(p->conf.upsert, op, put_held, p) : 0;
 }
 
 /* The disk is behind: rows wait at the input until it has caught up. */
@@ -403,6 +438,8 @@ parts_on_rows(void *self, struct op *op, uint8_t **p, uint8_t *end)
 	struct parts *ps = self;
 	int rc = 0;
 
+	if (ps->conf.upsert != NULL)
+		return upsert_take(ps->conf.upsert, op, p, end);
 	if (must_wait(ps, op))
 		return 0;
 	for (; *p < end && rc == 0; *p += row_len(*p)) {
@@ -410,7 +447,7 @@ parts_on_rows(void *self, struct op *op, uint8_t **p, uint8_t *end)
 		if ((rc = sub_of(ps, op, *p)) == FERR_DATA)
 			rc = op_bad_row(op, *p, ferr_text());
 		else if (rc == 0)
-			rc = ps->lane != NULL ? lane_row(ps, op, *p) : take_row(ps, op, *p);
+			rc = put_row(ps, op, *p);
 	}
 	return rc != 0 || ps->lane != NULL ? rc : roll_old(ps, op);
 }
@@ -425,8 +462,13 @@ static int
 parts_on_schema(void *self, struct op *op)
 {
 	struct parts *p = self;
+	int rc;
 
-	return p->by != NULL ? expr_bind(p->by, op_schema(op)) : 0;
+	if (p->conf.upsert != NULL)
+		rc = upsert_bind(p->conf.upsert, op_schema(op));
+	else
+		rc = fmt_check_changing(p->conf.format, op_schema(op));
+	return rc != 0 || p->by == NULL ? rc : expr_bind(p->by, op_schema(op));
 }
 
 static int
@@ -443,9 +485,14 @@ static int
 parts_on_end(void *self, struct op *op)
 {
 	struct parts *p = self;
+	int rc = give_held(p, op);
 
+	if (p->conf.upsert != NULL)
+		upsert_warn(p->conf.upsert, op);
 	for (unsigned i = 0; p->by != NULL && p->rows > 0 && i < expr_nfields(p->by); i++)
 		op_warn_unseen(op, op_schema(op), expr_field(p->by, i));
+	if (rc != 0)
+		return rc;
 	if (p->lane != NULL)
 		return lane_parts_end(p->lane);
 	return publish_all(p);
@@ -458,6 +505,10 @@ parts_describe(void *self, struct op_facts *f)
 {
 	const struct parts *p = self;
 
+	if (p->conf.upsert != NULL && upsert_keyed(p->conf.upsert)) {
+		f->most = 1;
+		f->most_why = "--key brings rows together that are spread by another key";
+	}
 	f->lanes = !p->conf.atleast;
 	f->asked = p->conf.atleast;
 	if (p->conf.atleast)
@@ -486,7 +537,10 @@ static int
 parts_on_barrier(void *self, struct op *op, const struct barrier *b)
 {
 	struct parts *p = self;
+	int rc = give_held(p, op);
 
+	if (rc != 0)
+		return rc;
 	return p->lane != NULL ? lane_parts_barrier(p->lane, op, b) : publish_all(p);
 }
 

@@ -14,7 +14,7 @@
 #ifndef CONN_PARTS_H
 #define CONN_PARTS_H
 
-#include "op/op.h"
+#include "conn/upsert.h"
 
 #define PARTS_OPEN_MAX 256 /* with --partition-by: more roll the one used least recently */
 
@@ -26,6 +26,8 @@ struct parts_conf {
 	bool visible_roll;	  /* with epochs: a part is seen when it is closed */
 	bool atleast;		  /* --guarantee at-least-once */
 	const char *partition_by; /* expression, or NULL */
+	struct upsert *upsert;	  /* --changes upsert: rows are held until the epoch or the run
+				     ends; or NULL */
 };
 
 struct parts;

@@ -26,6 +26,9 @@ begin_rows(struct source *s, struct op *op)
 static int
 tell_schema(struct source *s, struct op *op)
 {
+	if (s->told_schema && s->schema.changing != op_out_schema(op)->changing)
+		return ferr(FERR_USAGE, "an input takes records back and those before it did not; "
+					"name it first, or read it alone");
 	if (s->told_schema && s->schema.n == op_out_schema(op)->n)
 		return 0;
 	s->told_schema = true;

@@ -16,6 +16,7 @@ struct source_kept {
 	struct state_map *listed; /* group of the name, name: this one is known to somebody */
 	struct state_map *fields; /* group: the schema */
 	unsigned nfields, unseen; /* as of what is in there */
+	bool changing;
 	int64_t *good, *wm, *idle;
 	int64_t *ended; /* the last barrier was the final one */
 	int64_t *held;	/* kept open by --at-end hold, and not finished since */

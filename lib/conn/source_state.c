@@ -313,6 +313,7 @@ note_fields(struct source *s)
 		rc = keep_bytes(s, k->fields);
 	buf_fini(&schema);
 	k->nfields = s->schema.n;
+	k->changing = s->schema.changing;
 	k->unseen = s->unseen;
 	return rc;
 }
@@ -329,7 +330,8 @@ source_state_note(struct source *s, bool final)
 	*k->ended = final || s->finished;
 	if (final)
 		*k->held = s->spec.hold && !s->finished;
-	if (s->schema.n != k->nfields || s->unseen != k->unseen)
+	if (s->schema.n != k->nfields || s->schema.changing != k->changing ||
+	    s->unseen != k->unseen)
 		rc = note_fields(s);
 	for (unsigned i = 0; i < s->n && rc == 0; i++) {
 		if (!s->splits[i]->moved)
@@ -356,6 +358,7 @@ add_fields(struct source *s, struct schema *all, const struct buf *entry)
 		return ferr(FERR_CORRUPT, "the fields of a source are not of this version");
 	schema_init(&old);
 	rc = schema_decode(&old, p, nold);
+	all->changing = all->changing || old.changing;
 	for (unsigned f = 0; rc == 0 && f < old.n; f++) {
 		i = schema_add(all, old.f[f].name, old.f[f].n);
 		rc = i < 0 ? i : 0;
@@ -385,6 +388,7 @@ restore_fields(struct source *s)
 		rc = add_fields(s, &all, b);
 	state_walk_end(&w);
 	s->kept.nfields = all.n;
+	s->kept.changing = all.changing;
 	s->kept.unseen = s->unseen;
 	/* What the command line asks for is in there already, unless it has changed. */
 	for (unsigned f = 0; f < s->nfields && rc == 0; f++) {

@@ -333,7 +333,10 @@ take_schema(struct split_in *in, const struct frame *f)
 {
 	int rc = schema_decode(&in->schema, f->payload, f->n);
 
-	return rc != 0 ? rc : split_map_fields(in);
+	if (rc != 0)
+		return rc;
+	in->conf.schema->changing = in->conf.schema->changing || in->schema.changing;
+	return split_map_fields(in);
 }
 
 /* A row that came ready, under our schema, to in->rows. */

@@ -370,7 +370,25 @@ struct fmt_writer {
 	struct csv_writer *csv; /* one of these, by kind */
 	struct json_writer *json;
 	struct table *table;
+	unsigned checked; /* changing: 1 + the fields that fmt_check_changing has seen */
 };
+
+int
+fmt_check_changing(enum fmt_kind kind, const struct schema *s)
+{
+	if (!s->changing || kind == FMT_FRAMES)
+		return 0;
+	if (kind == FMT_RAW || kind == FMT_LINES)
+		return ferr(FERR_USAGE,
+			    "this stream takes records back, and %s has no place to say so; use "
+			    "fsink --changes upsert, or another format",
+			    fmt_name(kind));
+	if (schema_find(s, "op", 2) >= 0)
+		return ferr(FERR_USAGE,
+			    "this stream takes records back, which is written as a field 'op', and "
+			    "the records have one of their own; put fmap --rename op=NAME before");
+	return 0;
+}
 
 int
 fmt_writer_new(struct fmt_writer **out, const struct fmt_write_conf *conf)
@@ -413,10 +431,11 @@ fmt_writer_free(struct fmt_writer *w)
 static int
 write_json(struct fmt_writer *w, const struct schema *s, const uint8_t *row, struct buf *out)
 {
+	bool op = w->conf.changing || row_kind(row) == ROW_DELETE;
 	size_t begin = out->n, at;
 	int rc = 0;
 
-	if (w->conf.changing) {
+	if (op) {
 		const char head[] = { '{', '"', 'o', 'p', '"', ':', '"' };
 
 		if ((rc = buf_put(out, head, sizeof(head))) != 0 ||
@@ -427,7 +446,7 @@ write_json(struct fmt_writer *w, const struct schema *s, const uint8_t *row, str
 	at = out->n;
 	if ((rc = json_write(w->json, s, row, out)) != 0)
 		goto err;
-	if (w->conf.changing) {
+	if (op) {
 		if (out->p[at + 1] == '}') {
 			out->p[at] = '}';
 			out->n = at + 1;
@@ -445,6 +464,13 @@ err:
 int
 fmt_write(struct fmt_writer *w, const struct schema *s, const uint8_t *row, struct buf *out)
 {
+	int rc;
+
+	if (w->conf.changing && w->checked != s->n + 1) {
+		if ((rc = fmt_check_changing(w->conf.kind, s)) != 0)
+			return rc;
+		w->checked = s->n + 1;
+	}
 	switch (w->conf.kind) {
 	case FMT_JSON: return write_json(w, s, row, out);
 	case FMT_CSV:

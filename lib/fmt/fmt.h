@@ -15,6 +15,9 @@
  *
  * Writing: json (NDJSON), csv, tsv (columns are the visible fields at the first row), raw (the
  *field `line`, or the only field, as it is), table.
+ *
+ * Of a changing stream every row is written with its kind in a first field `op`: +I, -U, +U, -D.
+ * Elsewhere a -D is what --changes upsert makes of a row that is gone: JSON has `op` there alone.
  */
 #ifndef FMT_FMT_H
 #define FMT_FMT_H
@@ -116,14 +119,19 @@ struct fmt_write_conf {
 	bool header;	    /* csv, tsv: write one first */
 	const char *has; /* csv, tsv: the header line that is there already, to be the same as ours;
 			    or NULL */
-	bool changing;	 /* first field `op` */
+	bool changing;	 /* the stream is: first field `op` */
 	bool color;	 /* table: ANSI allowed */
 	unsigned width;	 /* table: columns of the terminal (0: 80) */
 };
 int fmt_writer_new(struct fmt_writer **out, const struct fmt_write_conf *conf);
 void fmt_writer_free(struct fmt_writer *w);
+/*
+ * Can a stream of that schema be written so?  FERR_USAGE for a changing one when the format has no
+ * place for `op` (raw), or the records have a field of that name.
+ */
+int fmt_check_changing(enum fmt_kind kind, const struct schema *s);
 /* Append one row with its line end.  FERR_DATA: a new column after the header (text names
- * --fields). */
+ * --fields).  FERR_USAGE: fmt_check_changing. */
 int fmt_write(struct fmt_writer *w, const struct schema *s, const uint8_t *row, struct buf *out);
 /*
  * What is held back (the table's last rows).  At the end of the stream give the schema: CSV of no

@@ -2,9 +2,15 @@
 """Print a Fjord frame stream as text; written from fframe(5) alone, shares nothing with lib/frame.
 
     fframe.py [--hex] [--bare] [FILE]
+    fframe.py --encode [FILE]
 
---hex   the input is hex digits with blanks and comments behind '#', as in tests/golden
---bare  frames without the line and without the order of a whole stream; fields go by number
+--hex     the input is hex digits with blanks and comments behind '#', as in tests/golden
+--bare    frames without the line and without the order of a whole stream; fields go by number
+--encode  the other way: lines of JSON become a stream without a key, an END behind it
+              {"schema": ["k", "v"], "changing": true}     once or more, each with all fields
+              ["+U", 1000, {"k": "a", "v": 1}]             kind, event time or null, fields
+              {"watermark": 5000}
+          A DATA frame has what stands between two SCHEMAs.
 
 One line for each frame, then one indented line for each stage, field, row or mark of it.  A fault
 ends it with status 1 and `fframe.py: byte N: what is wrong` on stderr.
@@ -231,6 +237,91 @@ class Stream:
         return 24 + size
 
 
+class Encoder:
+    """Lines of JSON as frames."""
+
+    def __init__(self):
+        self.out, self.seq, self.names = bytearray(LINE), 0, []
+        self.rows, self.count = bytearray(), 0
+        self.frame("HELLO", struct.pack("<IBBH", 1, 0, 0, 0))
+
+    def frame(self, kind, payload, count=0):
+        head = struct.pack("<2sBBII", b"FJ", KINDS.index(kind), 0, len(payload), count)
+        seq = struct.pack("<Q", self.seq)
+        self.out += head + struct.pack("<I", crc32c(head + seq + payload)) + seq + payload
+        self.seq += 1
+
+    def flush(self):
+        if self.rows:
+            self.frame("DATA", bytes(self.rows), self.count)
+        self.rows, self.count = bytearray(), 0
+
+    def schema(self, names, changing):
+        self.flush()
+        self.names = [name.encode() for name in names]
+        payload = struct.pack("<BBHI", 2 if changing else 0, 0, len(names), 0)
+        for name in self.names:
+            payload += struct.pack("<BBH", 0, 0, len(name)) + name
+        self.frame("SCHEMA", payload)
+
+    def watermark(self, time):
+        self.rows += struct.pack("<IHBBq", 16, 0, 16, 0, time)
+
+    def row(self, kind, time, fields):
+        n, tags, slots, behind = len(self.names), b"", b"", b""
+        kind = next(k for k, name in ROW_KINDS.items() if name == kind)
+        need(set(fields) <= {name.decode() for name in self.names}, "a field without a name")
+        for name in self.names:
+            tag, slot = encoded(fields.get(name.decode(), Ellipsis))
+            if isinstance(slot, str):
+                raw = slot.encode()
+                slot = struct.pack("<II", 24 + 9 * n + len(behind), len(raw))
+                behind += raw
+            tags += bytes([TYPES.index(tag)])
+            slots += slot
+        pad = -(24 + 9 * n + len(behind)) % 8
+        length = 24 + 9 * n + len(behind) + pad
+        time = NO_TIME if time is None else time
+        self.rows += struct.pack("<IHBBqQ", length, n, kind, 0, time, 0)
+        self.rows += slots + tags + behind + bytes(pad)
+        self.count += 1
+
+    def line(self, item):
+        if isinstance(item, list):
+            self.row(*item)
+        elif "watermark" in item:
+            self.watermark(item["watermark"])
+        else:
+            self.schema(item["schema"], item.get("changing", False))
+
+    def end(self):
+        self.flush()
+        self.frame("END", b"\0")
+        return bytes(self.out)
+
+
+def encoded(v):
+    """The type of a JSON value, and its slot, or its text."""
+    if v is Ellipsis:
+        return "absent", bytes(8)
+    if v is None:
+        return "null", bytes(8)
+    if isinstance(v, bool):
+        return "bool", struct.pack("<q", v)
+    if isinstance(v, int):
+        return "i64", struct.pack("<q", v)
+    if isinstance(v, float):
+        return "f64", struct.pack("<d", v)
+    return ("str", v) if isinstance(v, str) else ("json", json.dumps(v, separators=(",", ":")))
+
+
+def encode(raw):
+    encoder = Encoder()
+    for line in raw.decode().splitlines():
+        encoder.line(json.loads(line))
+    sys.stdout.buffer.write(encoder.end())
+
+
 def unhex(raw):
     return bytes.fromhex("".join(line.split("#")[0] for line in raw.decode().splitlines()))
 
@@ -238,9 +329,11 @@ def unhex(raw):
 def main():
     flags = {a for a in sys.argv[1:] if a.startswith("--")}
     files = [a for a in sys.argv[1:] if not a.startswith("--")]
-    if flags - {"--hex", "--bare"} or len(files) > 1:
+    if flags - {"--hex", "--bare", "--encode"} or len(files) > 1:
         sys.exit(__doc__)
     raw = open(files[0], "rb").read() if files else sys.stdin.buffer.read()
+    if "--encode" in flags:
+        return encode(raw)
     b = unhex(raw) if "--hex" in flags else raw
     at, stream = 0, Stream("--bare" in flags)
     try:

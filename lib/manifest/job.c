@@ -457,7 +457,7 @@ take_fact(struct job_facts *f, const char *key, const char *value)
 	} flags[] = {
 		{ "source", &f->source },   { "sink", &f->sink },     { "stateful", &f->stateful },
 		{ "lanes", &f->lanes },	    { "print", &f->print },   { "asked", &f->asked },
-		{ "selects", &f->selects }, { "passes", &f->passes },
+		{ "selects", &f->selects }, { "passes", &f->passes }, { "unkeys", &f->unkeys },
 	};
 	const struct {
 		const char *key;

@@ -39,7 +39,7 @@ enum job_by { BY_FORWARD, BY_KEY, BY_REBALANCE, BY_BROADCAST, BY_GLOBAL, BY_UNSE
 /*
  * What a stage says of itself when it is asked (FJORD_DESCRIBE; struct op_facts in op/op.h): one
  * line each, `key value` (the rest of the line; that of a flag is not looked at):
- *	flags	source sink stateful lanes print selects passes asked
+ *	flags	source sink stateful lanes print selects passes asked unkeys
  *	texts	noreplay atleast name most_why at target
  *	numbers	parallel most groups mem (bytes)
  *	by	forward key rebalance broadcast global
@@ -61,6 +61,7 @@ struct job_facts {
 	int64_t most;	  /* the most subtasks it can have (FILE: 1); 0: any */
 	char *most_why;
 	enum job_by by;	       /* how its output is spread; BY_UNSET: keys stay as they are */
+	bool unkeys;	       /* what it gives out has no key, whatever its input has */
 	uint32_t groups;       /* fkey --groups; 0: not said */
 	int64_t mem;	       /* --mem */
 	char *at;	       /* --at */

@@ -336,7 +336,8 @@ edge_key(const struct plan *p, const struct job_edge *e, unsigned *setter)
 	if (e->side != NULL || (e->by_said && (e->by == BY_REBALANCE || e->by == BY_BROADCAST)))
 		return false;
 	*setter = from->facts.by == BY_KEY ? e->from : p->setter[e->from];
-	return from->facts.by == BY_KEY || (from->facts.by == BY_UNSET && from->keyed);
+	return from->facts.by == BY_KEY ||
+	       (from->facts.by == BY_UNSET && from->keyed && !from->facts.unkeys);
 }
 
 /* A stage's input is keyed when every edge into it is. */

@@ -13,11 +13,30 @@ holds(const struct job_list *l, const char *s)
 	return false;
 }
 
+/* NAME_r of what a join gives out is the right side's NAME; and it is called so because the left
+ * side has one, too. */
+static int
+add_right(struct job_list *need, const char *name)
+{
+	size_t n = strlen(name);
+	char *stem;
+	int rc;
+
+	if (n < 3 || strcmp(name + n - 2, "_r") != 0)
+		return 0;
+	if ((stem = strndup(name, n - 2)) == NULL)
+		return no_memory();
+	rc = job_list_add(need, stem);
+	free(stem);
+	return rc;
+}
+
 /* Add what the readers of stage i's output need and it does not make itself; *selects becomes false
  * when they need whole records. */
 static int
 need_of_readers(const struct job *j, unsigned i, struct job_list *need, bool *selects)
 {
+	bool joins = tool_find(j->stage[i].words[0])->joins;
 	int rc;
 
 	for (unsigned e = 0; e < j->nedges; e++) {
@@ -28,7 +47,8 @@ need_of_readers(const struct job *j, unsigned i, struct job_list *need, bool *se
 		*selects = *selects && to->selects;
 		for (unsigned k = 0; k < to->reads.n; k++)
 			if (!holds(&j->stage[i].facts.makes, to->reads.v[k]) &&
-			    (rc = job_list_add(need, to->reads.v[k])) != 0)
+			    ((rc = job_list_add(need, to->reads.v[k])) != 0 ||
+			     (joins && (rc = add_right(need, to->reads.v[k])) != 0)))
 				return rc;
 	}
 	return 0;

@@ -54,26 +54,40 @@ damaged(const struct bag_type *t)
 	return ferr(FERR_CORRUPT, "rows in the state '%s' are damaged", t->name);
 }
 
-/* Rows p[0..n) under the numbers of version v become a bag's. */
+/* Row r of version v, whose flags and hash are the caller's: checked, and under today's numbers
+ * appended to out. */
+static int
+take_row(const struct bag_type *t, const struct op_version *v, uint8_t *r, uint32_t len,
+	 struct buf *out)
+{
+	uint8_t flags = r[7];
+	size_t at = out->n;
+	int rc;
+
+	r[7] = ROW_KEYED;
+	if (!row_check(r, len) || row_n(r) > v->schema.n)
+		return damaged(t);
+	rc = v->map != NULL ? row_remap(r, t->op->input[v->input].schema.n, v->map, out)
+			    : buf_put(out, r, len);
+	if (rc == 0)
+		out->p[at + 7] = flags;
+	return rc;
+}
+
+/* Rows p[0..n) become a bag's. */
 static int
 take_rows(const struct bag_type *t, struct bag *b, const struct op_version *v, const uint8_t *p,
 	  uint32_t n)
 {
-	unsigned fields = t->op->input[v->input].schema.n;
-	struct buf rows = BUF_INIT;
+	struct buf in = BUF_INIT, rows = BUF_INIT;
 	uint32_t len;
-	int rc = 0;
+	int rc = buf_put(&in, p, n); /* aligned, and ours */
 
-	for (const uint8_t *r = p; r < p + n && rc == 0; r += len) {
-		len = p + n - r >= (ptrdiff_t)ROW_HDR ? row_len(r) : 0;
-		if (len < ROW_HDR || len > (size_t)(p + n - r) || !row_check(r, len) ||
-		    row_n(r) > v->schema.n)
-			rc = damaged(t);
-		else if (v->map != NULL)
-			rc = row_remap(r, fields, v->map, &rows);
+	for (uint32_t at = 0; at < n && rc == 0; at += len) {
+		len = n - at >= ROW_HDR ? row_len(in.p + at) : 0;
+		rc = len >= ROW_HDR && len <= n - at ? take_row(t, v, in.p + at, len, &rows)
+						     : damaged(t);
 	}
-	if (rc == 0 && v->map == NULL)
-		rc = buf_put(&rows, p, n);
 	if (rc == 0 && rows.n > UINT32_MAX)
 		rc = ferr(FERR_LIMIT, "the rows of one key are larger than 4 GiB");
 	if (rc == 0 && (b->p = malloc(rows.n)) == NULL)
@@ -82,6 +96,7 @@ take_rows(const struct bag_type *t, struct bag *b, const struct op_version *v, c
 		memcpy(b->p, rows.p, rows.n);
 		b->n = b->cap = (uint32_t)rows.n;
 	}
+	buf_fini(&in);
 	buf_fini(&rows);
 	return rc;
 }

@@ -107,6 +107,7 @@ facts(const struct op_class *cls, const struct op_facts *f, const struct op_conf
 	rc |= number(out, "most", f->most != 0, f->most);
 	rc |= text(out, "most_why", f->most_why);
 	rc |= text(out, "by", f->by);
+	rc |= number(out, "unkeys", f->unkeys, 1);
 	rc |= number(out, "groups", f->groups != 0, f->groups);
 	rc |= number(out, "mem", conf->mem_said, conf->mem);
 	rc |= text(out, "at", conf->state == NULL ? conf->at : NULL);

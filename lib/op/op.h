@@ -87,6 +87,7 @@ struct op_facts {
 	int64_t most;	      /* the most subtasks it can have; 0: any */
 	const char *most_why;
 	const char *by;	     /* key, rebalance, broadcast, global: how its output is spread */
+	bool unkeys;	     /* what it gives out has no key, though its input may have one */
 	uint32_t groups;     /* of its key; 0: the default */
 	const char *side[2]; /* paths that receive records, beside that of --on-bad */
 	bool print;	     /* prints to stdout */

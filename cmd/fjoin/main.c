@@ -5,6 +5,7 @@
 
 #include "fio/fio.h"
 #include "join/join.h"
+#include "map/map.h"
 #include "op/op.h"
 
 static const char *const examples[] = {
@@ -123,6 +124,7 @@ main(int argc, char **argv)
 	int rc;
 
 	conf.role = OP_JOIN;
+	conf.chain = &map_chain;
 	if ((rc = op_main_begin(&m, &cmd, tables, 3, &conf, argc, argv)) == 0 && m.argc != 3)
 		rc = ferr(FERR_USAGE,
 			  "which two? fjoin LEFT RIGHT: files, FIFOs, <( ... ), or - for "

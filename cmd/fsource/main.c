@@ -1,5 +1,6 @@
 /* fsource: read records from files, pipes and generators.  See fsource(1). */
 #include "conn/source.h"
+#include "map/map.h"
 
 static const char *const examples[] = {
 	"fsource clicks.ndjson --time at --out-of-order 5s | fkey user | fwindow tumble 1m | fsink "
@@ -39,6 +40,7 @@ main(int argc, char **argv)
 	int rc;
 
 	conf.role = OP_SOURCE;
+	conf.chain = &map_chain;
 	rc = op_main_begin(&m, &cmd, tables, 3, &conf, argc, argv);
 	spec.uris = m.argv + 1;
 	spec.nuris = m.argc - 1;

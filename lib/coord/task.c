@@ -44,6 +44,22 @@ put_snaps(struct buf *out, const struct op_task *t)
 	return rc;
 }
 
+static int
+put_chains(struct buf *out, const struct task_wires *w)
+{
+	int rc = pack_u32(out, w->nchain);
+
+	for (unsigned i = 0; i < w->nchain && rc == 0; i++) {
+		const struct task_chain *c = &w->chain[i];
+
+		if ((rc = pack_u32(out, (uint32_t)c->edge)) == 0)
+			rc = pack_u32(out, c->n);
+		for (unsigned k = 0; k < c->n && rc == 0; k++)
+			rc = pack_text(out, c->words[k]);
+	}
+	return rc;
+}
+
 int
 task_encode(const struct op_task *t, const struct task_wires *w, struct buf *out)
 {
@@ -67,7 +83,7 @@ task_encode(const struct op_task *t, const struct task_wires *w, struct buf *out
 		if ((rc = pack_text(out, w->side[i].path)) == 0)
 			rc = pack_u32(out, (uint32_t)w->side[i].fd);
 	}
-	return rc;
+	return rc != 0 ? rc : put_chains(out, w);
 }
 
 static int
@@ -111,6 +127,28 @@ get_snaps(struct ctl_body *b, struct op_task *t)
 		p = ctl_bytes(b, &n);
 		if ((rc = snap_decode(&t->snap[t->nsnap], p, n, &used)) != 0)
 			return rc;
+	}
+	return 0;
+}
+
+static int
+get_chains(struct ctl_body *b, struct task_wires *w)
+{
+	uint32_t count = ctl_u32(b), words;
+
+	if (count > WIRES_MAX || (w->chain = calloc(count + 1, sizeof(*w->chain))) == NULL)
+		return ferr(FERR_CORRUPT, "a start message is damaged");
+	for (; w->nchain < count; w->nchain++) {
+		struct task_chain *c = &w->chain[w->nchain];
+
+		c->edge = (int)ctl_u32(b);
+		if ((words = ctl_u32(b)) > WIRES_MAX ||
+		    (c->words = calloc(words + 1, sizeof(*c->words))) == NULL)
+			return ferr(FERR_CORRUPT, "a start message is damaged");
+		for (; c->n < words; c->n++) {
+			if ((c->words[c->n] = ctl_text(b)) == NULL)
+				return ferr(FERR_CORRUPT, "a start message is damaged");
+		}
 	}
 	return 0;
 }
@@ -159,6 +197,8 @@ task_decode(struct op_task *t, struct task_wires *w, const uint8_t *p, size_t n)
 		w->side[w->nside].path = ctl_text(&b);
 		w->side[w->nside].fd = (int)ctl_u32(&b);
 	}
+	if ((rc = get_chains(&b, w)) != 0)
+		return rc;
 	return b.bad || t->groups == 0 || inputs != w->nin || edges != w->nout
 		   ? ferr(FERR_CORRUPT, "a start message is damaged")
 		   : 0;
@@ -171,6 +211,12 @@ task_fini(struct op_task *t, struct task_wires *w)
 		snap_fini(&t->snap[i]);
 	for (unsigned i = 0; i < w->nside; i++)
 		free(w->side[i].path);
+	for (unsigned i = 0; i < w->nchain; i++) {
+		for (unsigned k = 0; k < w->chain[i].n; k++)
+			free(w->chain[i].words[k]);
+		free(w->chain[i].words);
+	}
+	free(w->chain);
 	for (unsigned i = 0; i < t->nreads; i++)
 		free(t->reads[i]);
 	free(t->reads);

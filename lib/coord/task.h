@@ -58,6 +58,15 @@ struct task_side {
 	int fd;
 };
 
+/* A stage that runs in our process, on the rows of an output edge, behind those before it in the
+ * list.
+ */
+struct task_chain {
+	int edge;
+	char **words;
+	unsigned n;
+};
+
 struct task_wires {
 	int *in, *out;
 	int *input; /* of each in: which input of the stage it belongs to (a join has two) */
@@ -65,6 +74,8 @@ struct task_wires {
 	unsigned nin, nout;
 	struct task_side *side;
 	unsigned nside;
+	struct task_chain *chain;
+	unsigned nchain;
 };
 
 int task_encode(const struct op_task *t, const struct task_wires *w, struct buf *out);

@@ -458,6 +458,7 @@ take_fact(struct job_facts *f, const char *key, const char *value)
 		{ "source", &f->source },   { "sink", &f->sink },     { "stateful", &f->stateful },
 		{ "lanes", &f->lanes },	    { "print", &f->print },   { "asked", &f->asked },
 		{ "selects", &f->selects }, { "passes", &f->passes }, { "unkeys", &f->unkeys },
+		{ "chains", &f->chains },   { "hosts", &f->hosts },
 	};
 	const struct {
 		const char *key;

@@ -40,6 +40,7 @@ enum job_by { BY_FORWARD, BY_KEY, BY_REBALANCE, BY_BROADCAST, BY_GLOBAL, BY_UNSE
  * What a stage says of itself when it is asked (FJORD_DESCRIBE; struct op_facts in op/op.h): one
  * line each, `key value` (the rest of the line; that of a flag is not looked at):
  *	flags	source sink stateful lanes print selects passes asked unkeys
+ *		chains hosts
  *	texts	noreplay atleast name most_why at target
  *	numbers	parallel most groups mem (bytes)
  *	by	forward key rebalance broadcast global
@@ -61,6 +62,8 @@ struct job_facts {
 	int64_t most;	  /* the most subtasks it can have (FILE: 1); 0: any */
 	char *most_why;
 	enum job_by by;	       /* how its output is spread; BY_UNSET: keys stay as they are */
+	bool chains;	       /* may run in the process of the stage before */
+	bool hosts;	       /* others may run in its process */
 	bool unkeys;	       /* what it gives out has no key, whatever its input has */
 	uint32_t groups;       /* fkey --groups; 0: not said */
 	int64_t mem;	       /* --mem */
@@ -89,6 +92,7 @@ struct job_stage {
 	uint32_t groups; /* key groups of its input and state; set before job_plan: state is kept
 			    with so many, they stay */
 	bool keyed;	 /* its input has a key */
+	bool chained;	 /* it has no process: it runs in that of the stage before (job_head) */
 	bool selects;	 /* from here on (of a source: behind it) no field is read but `reads` */
 	struct job_list reads;
 };
@@ -150,6 +154,12 @@ int job_facts(struct job *j, unsigned i, const char *lines, size_t n);
 int job_plan(struct job *j, int64_t parallel, bool atleast);
 /* All sinks were asked to be at-least-once: a source may then be one that cannot go back. */
 bool job_at_least_once(const struct job *j);
+/*
+ * Which stage's process stage i runs in.  A stage that keeps nothing, and is behind one of equal
+ * parallelism alone, needs none of its own: its records would cross an edge and do no more (Flink
+ * calls it chaining).
+ */
+unsigned job_head(const struct job *j, unsigned i);
 
 /* Print the plan: the canonical manifest (what job_parse_json reads; planned again it is the same
  * plan), Graphviz, or for people: every process with its argv quoted for a shell, every edge, and

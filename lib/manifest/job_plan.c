@@ -544,6 +544,50 @@ settle_edge(const struct plan *p, struct job_edge *e)
 	return 0;
 }
 
+/* ---- who shares a process ---- */
+
+/* The one edge into stage i (out of it), or NULL: none or several. */
+static const struct job_edge *
+only_edge(const struct job *j, unsigned i, bool out)
+{
+	const struct job_edge *found = NULL;
+
+	for (unsigned k = 0; k < j->nedges; k++) {
+		if ((out ? j->edge[k].from : j->edge[k].to) != i)
+			continue;
+		if (found != NULL)
+			return NULL;
+		found = &j->edge[k];
+	}
+	return found;
+}
+
+static bool
+can_chain(const struct job *j, unsigned i)
+{
+	const struct job_edge *in = only_edge(j, i, false), *out = only_edge(j, i, true);
+
+	return j->stage[i].facts.chains && in != NULL && out != NULL && in->side == NULL &&
+	       in->by == BY_FORWARD && j->stage[job_head(j, in->from)].facts.hosts;
+}
+
+static void
+settle_chains(struct plan *p)
+{
+	for (unsigned k = 0; k < p->j->nstages; k++)
+		p->j->stage[p->order[k]].chained = false;
+	for (unsigned k = 0; k < p->j->nstages; k++)
+		p->j->stage[p->order[k]].chained = can_chain(p->j, p->order[k]);
+}
+
+unsigned
+job_head(const struct job *j, unsigned i)
+{
+	while (j->stage[i].chained)
+		i = only_edge(j, i, false)->from;
+	return i;
+}
+
 /* ---- the plan ---- */
 
 /* What stands in the words counts where the manifest says nothing. */
@@ -578,6 +622,7 @@ plan_stages(struct plan *p)
 	for (unsigned i = 0; i < j->nedges; i++)
 		if ((rc = settle_edge(p, &j->edge[i])) != 0)
 			return rc;
+	settle_chains(p);
 	return job_settle_reads(j, p->order);
 }
 

@@ -266,6 +266,8 @@ put_stage(struct buf *out, const struct job_stage *s, int width)
 		return rc;
 	if (s->facts.source && s->selects && (rc = put_reads(out, s)) != 0)
 		return rc;
+	if (s->chained && (rc = buf_puts(out, "  # in the process before")) != 0)
+		return rc;
 	return buf_putc(out, '\n');
 }
 

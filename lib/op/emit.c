@@ -34,9 +34,22 @@ op_schema_of(const struct op *op, unsigned input)
 	return &op->input[input].schema;
 }
 
+int64_t
+op_input_watermark(const struct op *op, unsigned input)
+{
+	int64_t least = WM_MAX;
+
+	for (unsigned i = 0; i < op->nin; i++) {
+		if (op->in[i].input == input && op->wm_chans[i].wm < least)
+			least = op->wm_chans[i].wm;
+	}
+	return least;
+}
+
 void
 op_hold_back(struct op *op, int64_t ms)
 {
+	op->told.watermark = op->told.watermark || ms < op->hold_back;
 	op->hold_back = ms;
 }
 
@@ -71,8 +84,14 @@ op_set_schema(struct op *op, const struct schema *s)
 
 	if (s != &op->out_schema && (rc = schema_copy(&op->out_schema, s)) != 0)
 		return rc;
-	for (unsigned i = 0; i < op->nout; i++)
-		op->out[i].schema_due = true;
+	for (unsigned i = 0; i < op->nedges; i++) {
+		struct out_edge *e = &op->edge[i];
+
+		if (e->behind != NULL && (rc = op_chain_schema(op, e)) != 0)
+			return rc;
+		for (unsigned k = 0; k < e->n && e->behind == NULL; k++)
+			op->out[e->first + k].schema_due = true;
+	}
 	return 0;
 }
 
@@ -93,7 +112,7 @@ route(struct op *op, struct out_edge *e, const uint8_t *row)
 struct buf *
 op_rows_buf(struct op *op)
 {
-	if (op->nout == 1)
+	if (op->nout == 1 && op->edge[0].behind == NULL)
 		return &op->out[0].cur;
 	op->row.n = 0;
 	return &op->row;
@@ -102,7 +121,7 @@ op_rows_buf(struct op *op)
 int
 op_rows_done(struct op *op, size_t at, unsigned rows)
 {
-	if (op->nout == 1)
+	if (op->nout == 1 && op->edge[0].behind == NULL)
 		return out_added(&op->out[0], rows, op->now);
 	return op_forward(op, op->row.p + at, op->row.p + op->row.n);
 }
@@ -119,6 +138,10 @@ op_forward(struct op *op, const uint8_t *p, const uint8_t *end)
 	for (unsigned i = 0; i < op->nedges && rc == 0; i++) {
 		struct out_edge *e = &op->edge[i];
 
+		if (e->behind != NULL) {
+			rc = op_chain_rows(op, e, p, end);
+			continue;
+		}
 		for (unsigned k = 0; k < e->n && (e->n == 1 || op->broadcast) && rc == 0; k++)
 			rc = out_rows(&op->out[e->first + k], p, end, rows, op->now);
 		for (const uint8_t *r = p; r < end && e->n > 1 && !op->broadcast && rc == 0;

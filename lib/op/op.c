@@ -29,7 +29,9 @@ open_outputs(struct op *op, const struct op_wires *w)
 		return ferr(FERR_NOMEM, "out of memory");
 	for (unsigned i = 0; i < w->nout; i++) {
 		if (i == 0 || (w->edge != NULL && w->edge[i] != w->edge[i - 1]))
-			op->edge[op->nedges++].first = i;
+			op->edge[op->nedges++] =
+			    (struct out_edge){ .first = i,
+					       .number = w->edge != NULL ? w->edge[i] : 0 };
 		op->edge[op->nedges - 1].n++;
 	}
 	for (; op->nout < w->nout; op->nout++) {
@@ -107,7 +109,8 @@ op_open(struct op **out, const struct op_conf *conf, const struct op_class *cls,
 				       op->ep.wires.out, op->ep.wires.nout, op->ep.wires.edge };
 		w = &task_wires;
 	}
-	if ((rc = open_outputs(op, w)) != 0 || (rc = open_inputs(op, w)) != 0)
+	if ((rc = open_outputs(op, w)) != 0 || (rc = op_chain_begin(op)) != 0 ||
+	    (rc = open_inputs(op, w)) != 0)
 		goto fail;
 	op->hello.version = FRAME_VERSION;
 	if ((rc = op_shell_introduce(op, argv, (unsigned)argc)) != 0 ||
@@ -133,6 +136,7 @@ op_close(struct op *op)
 		chan_close(&op->in[i]);
 	for (unsigned i = 0; i < op->nout; i++)
 		out_close(&op->out[i]);
+	op_chain_end(op);
 	while ((s = op->sides) != NULL) {
 		op->sides = s->next;
 		out_close(&s->out);
@@ -266,6 +270,8 @@ finish_input(struct op *op)
 	op->ending = true;
 	if (op->cls->on_end != NULL)
 		rc = op->cls->on_end(op->self, op);
+	if (rc == 0)
+		rc = op_chain_finish(op);
 	if (rc == FERR_AGAIN) {
 		op->pending = true;
 		op->after = AFTER_END;
@@ -326,6 +332,8 @@ stand_at_end(struct op *op)
 	int rc = op->cls->on_end != NULL ? op->cls->on_end(op->self, op) : 0;
 
 	op->ep.at_end = true;
+	if (rc == 0)
+		rc = op_chain_finish(op);
 	return rc != 0 ? rc : talk_put(&op->ep.talk, CTL_ENDED, CTL_NONE, NULL, 0);
 }
 

@@ -31,6 +31,7 @@
 
 struct op;
 struct op_side;
+struct op_class;
 
 #define OP_INPUTS 2
 
@@ -39,6 +40,15 @@ enum op_on_bad { BAD_FAIL, BAD_SKIP, BAD_PATH };
 /* What reads stdin; what reads nothing; what reads the descriptors that it tells
  * (op_shell_inputs); what takes no part in what the others agree on. */
 enum op_role { OP_FILTER, OP_SOURCE, OP_JOIN, OP_VIEWER };
+
+/*
+ * A stage that may run in the process of the one before it (job.h, job_chains): made of its words,
+ * it takes each edge's rows where they are emitted.  It keeps no state, and takes all rows at once.
+ */
+struct op_chain {
+	int (*make)(const struct op_class **cls, void **self, char **words, int n);
+	void (*free)(void *self);
+};
 
 /* The common options of every command. */
 struct op_conf {
@@ -66,6 +76,7 @@ struct op_conf {
 	int (*host)(void *cookie, const struct op_conf *conf, const struct hello *all,
 		    const int *inputs, unsigned n);
 	void *cookie;
+	const struct op_chain *chain; /* what may run behind us here; NULL: nothing */
 };
 #define OP_CONF_INIT                                       \
 	{                                                  \
@@ -91,6 +102,7 @@ struct op_facts {
 	uint32_t groups;     /* of its key; 0: the default */
 	const char *side[2]; /* paths that receive records, beside that of --on-bad */
 	bool print;	     /* prints to stdout */
+	bool chains;	     /* may run in the process of the stage before */
 	const char *target;  /* a sink: the file or directory that it writes */
 	bool selects;	     /* of its input's fields it reads those of `reads` alone */
 	bool passes;	     /* ... and gives out the others as well */
@@ -114,6 +126,8 @@ struct op_class {
 	 * change them in place.  FERR_AGAIN: what is behind *p is taken, and has more to emit
 	 * through resume; no barrier comes before that. */
 	int (*on_rows)(void *self, struct op *op, uint8_t **p, uint8_t *end);
+	/* Where inputs are told apart also when one of them has come to its end (WM_MAX), with the
+	 * watermark that there is already. */
 	int (*on_watermark)(void *self, struct op *op, int64_t wm);
 	int (*resume)(void *self, struct op *op);
 	int (*on_tick)(void *self, struct op *op); /* the time of op_wake_at has come */
@@ -196,6 +210,11 @@ const struct schema *op_schema(const struct op *op); /* of the rows that on_rows
 /* Which input on_schema and on_rows are called for; its schema. */
 unsigned op_input(const struct op *op);
 const struct schema *op_schema_of(const struct op *op, unsigned input);
+/* The least watermark of its channels, idle ones as well; WM_MAX: no row comes any more. */
+int64_t op_input_watermark(const struct op *op, unsigned input);
+/* An input without channels, that the class reads by itself: its schema is new or has grown;
+ * on_schema is called. */
+int op_set_input_schema(struct op *op, unsigned input, const struct schema *s);
 bool op_stopping(const struct op *op); /* a signal asked to end (sources) */
 bool op_text_in(const struct op *op);  /* the input is text, not frames */
 
@@ -215,7 +234,8 @@ struct buf *op_rows_buf(struct op *op);
 int op_rows_done(struct op *op, size_t at, unsigned rows); /* rows stand at [at, buf->n) */
 /* Sources: tell the watermark, idleness. */
 int op_emit_watermark(struct op *op, int64_t wm);
-/* Others, in start: watermarks go on less so many ms, since what they cause is older than they. */
+/* Others, in start: watermarks go on less so many ms, since what they cause is older than they;
+ * INT64_MAX: not at all.  From on_watermark or on_restored less than before: they catch up. */
 void op_hold_back(struct op *op, int64_t ms);
 int op_emit_idle(struct op *op, bool idle);
 /* Write bytes between rows into a text output (fcat). */

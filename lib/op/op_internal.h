@@ -46,6 +46,8 @@ struct out {
 /* An edge: the outputs to the subtasks of one consumer. */
 struct out_edge {
 	unsigned first, n, next;
+	int number;	   /* as the task calls it */
+	struct op *behind; /* a stage that takes its rows here; NULL: none */
 };
 
 int out_open(struct out *o, int fd, const struct schema *schema, const struct fmt_write_conf *fmt);
@@ -282,6 +284,13 @@ int op_version_snap(const struct op *op, struct snap *s);
 /* Of all old subtasks, before any state is loaded: the schemas of the inputs become theirs. */
 int op_version_restore(struct op *op);
 void op_version_fini(struct op *op);
+
+/* chained.c: stages in our process */
+int op_chain_begin(struct op *op);
+void op_chain_end(struct op *op);
+int op_chain_schema(struct op *op, struct out_edge *e);
+int op_chain_rows(struct op *op, struct out_edge *e, const uint8_t *p, const uint8_t *end);
+int op_chain_finish(struct op *op); /* on_end */
 
 /* ---- the operator ---- */
 enum op_after { AFTER_NOTHING, AFTER_MARK, AFTER_END };

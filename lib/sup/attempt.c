@@ -97,6 +97,7 @@ wiring_fini(struct wiring *g)
 	free(g->w.out);
 	free(g->w.edge);
 	free(g->w.side);
+	free(g->w.chain);
 }
 
 static int
@@ -119,6 +120,27 @@ wire_inputs(const struct run *r, const struct sub *s, struct wiring *g)
 	return rc;
 }
 
+/* What runs in the process before edge e, first what comes first. */
+static int
+add_chain(struct wiring *g, const struct job *j, unsigned e, unsigned stage)
+{
+	struct task_chain *v;
+	int rc;
+
+	if (!j->stage[stage].chained)
+		return 0;
+	for (unsigned k = 0; k < j->nedges; k++) {
+		if (j->edge[k].to == stage && (rc = add_chain(g, j, e, j->edge[k].from)) != 0)
+			return rc;
+	}
+	if ((v = realloc(g->w.chain, (g->w.nchain + 1) * sizeof(*v))) == NULL)
+		return ferr(FERR_NOMEM, "out of memory");
+	g->w.chain = v;
+	v[g->w.nchain++] =
+	    (struct task_chain){ (int)e, j->stage[stage].words, j->stage[stage].nwords };
+	return 0;
+}
+
 static int
 wire_outputs(const struct run *r, const struct sub *s, struct wiring *g, bool sides)
 {
@@ -126,8 +148,11 @@ wire_outputs(const struct run *r, const struct sub *s, struct wiring *g, bool si
 	int rc = 0;
 
 	for (unsigned e = 0; e < j->nedges && rc == 0; e++) {
-		if (j->edge[e].from != s->stage || (j->edge[e].side != NULL) != sides)
+		if (job_head(j, j->edge[e].from) != s->stage ||
+		    (j->edge[e].side != NULL) != sides || j->stage[j->edge[e].to].chained)
 			continue;
+		if (!sides && (rc = add_chain(g, j, e, j->edge[e].from)) != 0)
+			return rc;
 		for (unsigned t = 0; t < j->stage[j->edge[e].to].tasks && rc == 0; t++) {
 			if (j->edge[e].by == BY_FORWARD && t != s->index)
 				continue;
@@ -315,7 +340,7 @@ make_subs(struct run *r)
 	    (r->ckpt_sub = calloc(n + 1, sizeof(*r->ckpt_sub))) == NULL)
 		return ferr(FERR_NOMEM, "out of memory");
 	for (unsigned i = 0; i < r->job->nstages; i++) {
-		for (unsigned k = 0; k < r->job->stage[i].tasks; k++) {
+		for (unsigned k = 0; k < r->job->stage[i].tasks && !r->job->stage[i].chained; k++) {
 			struct sub *s = &r->sub[r->nsubs];
 
 			s->stage = i;
@@ -335,8 +360,12 @@ static int
 check_flights(const struct run *r)
 {
 	const struct ckpt_stage *in = NULL;
-	bool same = r->newest.nstages == r->job->nstages;
+	unsigned stages = 0;
+	bool same;
 
+	for (unsigned k = 0; k < r->job->nstages; k++)
+		stages += !r->job->stage[k].chained;
+	same = r->newest.nstages == stages;
 	for (unsigned i = 0; i < r->newest.nstages; i++) {
 		const struct ckpt_stage *old = &r->newest.stage[i];
 		bool there = false;

@@ -220,10 +220,13 @@ compose(const struct run *r, struct ckpt_file *f)
 
 	if ((f->stage = calloc(r->job->nstages + 1, sizeof(*f->stage))) == NULL)
 		return ferr(FERR_NOMEM, "out of memory");
-	for (; f->nstages < r->job->nstages; f->nstages++) {
-		const struct job_stage *st = &r->job->stage[f->nstages];
+	for (unsigned k = 0; k < r->job->nstages; k++) {
+		const struct job_stage *st = &r->job->stage[k];
 		struct ckpt_stage *c = &f->stage[f->nstages];
 
+		if (st->chained)
+			continue;
+		f->nstages++;
 		*c = (struct ckpt_stage){ .name = st->name,
 					  .tool = st->words[0],
 					  .parallel = st->tasks,

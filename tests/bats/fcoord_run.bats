@@ -248,7 +248,7 @@ window='fsource in --time t | fkey k | fwindow tumble 10s'
 
 @test "--restart none and fixed: so often, then status 1 with what it was" {
 	numbers 0 9 >in
-	job='fsource in --follow | fmap --where ".v >= 0" | fsink res/'
+	job='fsource in --follow | fmap --name fmap --where ".v >= 0" | fsink res/'
 	for how in none fixed:2,10ms; do
 		bg "fcoord run --name ${how%%:*} --every 20ms --restart $how '$job'"
 		attempts=1
@@ -326,7 +326,7 @@ window='fsource in --time t | fkey k | fwindow tumble 10s'
 
 @test "a second Ctrl-C ends it at once, without an orphan; run goes on" {
 	numbers 0 999 >in
-	job='fsource in --follow | fmap --where ".v >= 0" | fsink res.ndjson'
+	job='fsource in --follow | fmap --name fmap --where ".v >= 0" | fsink res.ndjson'
 	bg "exec fcoord run --name j --every 20ms '$job'"
 	await 'runs j 1 2>/dev/null'
 	await 'cmp -s in res.ndjson'
@@ -443,7 +443,7 @@ window='fsource in --time t | fkey k | fwindow tumble 10s'
 @test ">> FILE is exactly once, whoever is killed" {
 	many >in
 	echo before >res
-	job='fsource in --rate 2000/s | fmap --where ".v >= 0" | fsink -'
+	job='fsource in --rate 2000/s | fmap --name fmap --where ".v >= 0" | fsink -'
 	setsid fcoord run -q --name j --every 20ms "$job" >>res 2>err 3>&- &
 	pids+=("$!")
 	for stage in fsink fmap; do

@@ -16,7 +16,7 @@ teardown() {
 }
 
 # start [FLAGS]: the job `live` in the background; it never ends by itself.
-live='fsource gen:tx?seed=1 --rate 2000/s | fmap --set "fee = .amount * 0.01" | fkey card | fwindow tumble 1m | fsink live/'
+live='fsource gen:tx?seed=1 --rate 2000/s | fmap --name fmap --set "fee = .amount * 0.01" | fkey card | fwindow tumble 1m | fsink live/'
 start() {
 	ok "fcoord run -d --name live --every 50ms ${1:-} '$live'"
 	[ "$(cat out)" = live ]

@@ -178,7 +178,7 @@ windows() {
 }
 
 @test "C28 an epoch is published once, whoever is killed" {
-	copy 'fmap --where ".v >= 0" | fsink res.ndjson'
+	copy 'fmap --name fmap --where ".v >= 0" | fsink res.ndjson'
 	for stage in fsink fmap fsource fsink; do
 		grows n
 		cp res.ndjson read
@@ -253,7 +253,7 @@ windows() {
 }
 
 @test "C33 checkpoints that fail in a row fail the job, which begins again; one is forgiven" {
-	copy 'fmap --where ".v >= 0" | fsink res.ndjson' "--timeout 100ms"
+	copy 'fmap --name fmap --where ".v >= 0" | fsink res.ndjson' "--timeout 100ms"
 	grows n
 	p=$(sub n fmap)
 	kill -STOP "$p"

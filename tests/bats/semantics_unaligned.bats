@@ -56,7 +56,7 @@ held() {
 }
 
 @test "C26 a stage that stands still does not keep checkpoints from completing; an aligned one waits" {
-	text='fsource in --rate 5000/s | fmap --where ".v >= 0" | fmap --slow 0 | fsink res.ndjson'
+	text='fsource in --rate 5000/s | fmap --name fmap --where ".v >= 0" | fmap --slow 0 | fsink res.ndjson'
 	touch stop
 	job a "--every 1h --timeout 300ms"
 	await 'held a 2000'
@@ -76,7 +76,7 @@ held() {
 }
 
 @test "C26 after:D begins aligned and overtakes later" {
-	text='fsource in --rate 5000/s | fmap --where ".v >= 0" | fmap --slow 0 | fsink res.ndjson'
+	text='fsource in --rate 5000/s | fmap --name fmap --where ".v >= 0" | fmap --slow 0 | fsink res.ndjson'
 	job n "--every 1h --unaligned=after:150ms"
 	await 'took n fsink 500'
 	ok "fcoord checkpoint n"
@@ -93,7 +93,7 @@ held() {
 }
 
 @test "C26 whoever is killed, the output is that of a calm run, byte for byte" {
-	text='fsource in --rate 5000/s | fmap --where ".v >= 0" | fmap --slow 1 | fsink res.ndjson'
+	text='fsource in --rate 5000/s | fmap --name fmap --where ".v >= 0" | fmap --slow 1 | fsink res.ndjson'
 	job n "--every 50ms --unaligned"
 	for stage in fmap-2 fsink fmap fsource fmap-2 fmap; do
 		e=$(tells n .epoch)
@@ -162,7 +162,7 @@ held() {
 }
 
 @test "C26 savepoints and stops stay aligned, and so does the end" {
-	text='fsource in --rate 5000/s | fmap --where ".v >= 0" | fmap --slow 0 | fsink res.ndjson'
+	text='fsource in --rate 5000/s | fmap --name fmap --where ".v >= 0" | fmap --slow 0 | fsink res.ndjson'
 	touch stop
 	job n "--every 50ms --unaligned"
 	await 'held n 2000'
@@ -177,7 +177,7 @@ held() {
 }
 
 @test "C26 an epoch that is given up loses nothing of what was read for it" {
-	text='fsource in --rate 5000/s | fmap --where ".v >= 0" | fmap --slow 0 | fsink res.ndjson'
+	text='fsource in --rate 5000/s | fmap --name fmap --where ".v >= 0" | fmap --slow 0 | fsink res.ndjson'
 	job n "--every 50ms --timeout 200ms --unaligned"
 	touch stop
 	await 'held n 2000'
@@ -197,7 +197,7 @@ held() {
 }
 
 @test "C26 files of records in flight go with their checkpoints" {
-	text='fsource in --rate 5000/s | fmap --where ".v >= 0" | fmap --slow 1 | fsink res.ndjson'
+	text='fsource in --rate 5000/s | fmap --name fmap --where ".v >= 0" | fmap --slow 1 | fsink res.ndjson'
 	job n "--every 50ms --keep 2 --unaligned"
 	await 'held n 2000'
 	for _ in 1 2; do
@@ -218,7 +218,7 @@ held() {
 }
 
 @test "C26 what is in flight belongs to its graph: other stages are refused" {
-	text='fsource in --rate 5000/s | fmap --where ".v >= 0" | fmap --slow 0 | fsink res.ndjson'
+	text='fsource in --rate 5000/s | fmap --name fmap --where ".v >= 0" | fmap --slow 0 | fsink res.ndjson'
 	touch stop
 	job n "--every 1h --unaligned"
 	await 'held n 2000'

@@ -1,5 +1,5 @@
 /* map_run: rows through the steps; see map.h. */
-#include "map_internal.h"
+#include "map/map_internal.h"
 
 #include "base/time.h"
 #include "fmt/json.h"

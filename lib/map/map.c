@@ -1,5 +1,5 @@
 /* map: see map.h. */
-#include "map_internal.h"
+#include "map/map_internal.h"
 
 #include <stdlib.h>
 
@@ -200,15 +200,65 @@ map_add(struct map *m, enum step_kind kind, const char *arg)
 	}
 }
 
+static int
+set_where(void *c, const char *a)
+{
+	return map_add(c, STEP_WHERE, a);
+}
+static int
+set_set(void *c, const char *a)
+{
+	return map_add(c, STEP_SET, a);
+}
+static int
+set_keep(void *c, const char *a)
+{
+	return map_add(c, STEP_KEEP, a);
+}
+static int
+set_drop(void *c, const char *a)
+{
+	return map_add(c, STEP_DROP, a);
+}
+static int
+set_rename(void *c, const char *a)
+{
+	return map_add(c, STEP_RENAME, a);
+}
+static int
+set_explode(void *c, const char *a)
+{
+	return map_add(c, STEP_EXPLODE, a);
+}
+static int
+set_time(void *c, const char *a)
+{
+	return map_add(c, STEP_TIME, a);
+}
+
+const struct opt map_options[] = {
+	{ "where", 0, "EXPR", "keep records for which EXPR is true", set_where, false },
+	{ "set", 0, "LIST", "compute fields: 'fee = .amount * 0.01; big = .fee > 5'", set_set,
+	  false },
+	{ "keep", 0, "A,B", "keep these fields only", set_keep, false },
+	{ "drop", 0, "A,B", "drop these fields", set_drop, false },
+	{ "rename", 0, "OLD=NEW,...", "rename fields", set_rename, false },
+	{ "explode", 0, "FIELD", "one record per element of an array", set_explode, false },
+	{ "time", 0, "FIELD", "take the event time from FIELD", set_time, false },
+	OPT_END,
+};
+
 void
 map_describe(void *self, struct op_facts *f)
 {
 	const struct map *m = self;
 
-	f->selects = f->passes = true;
+	f->selects = f->passes = f->chains = true;
 	for (unsigned i = 0; i < m->n; i++) {
 		const struct step *s = &m->steps[i];
 
+		if (s->kind == STEP_EXPLODE) /* it stops when the output is full */
+			f->chains = false;
 		f->passes = f->passes && s->kind != STEP_KEEP;
 		for (size_t k = 0; k < s->names.n; k++)
 			op_reads(f, s->names.v[k]);
@@ -354,3 +404,36 @@ map_on_schema(void *self, struct op *op)
 	}
 	return op_set_schema(op, in);
 }
+
+/* ---- in another stage's process ---- */
+
+static int
+make(const struct op_class **cls, void **self, char **words, int n)
+{
+	static const struct cmd cmd = { .name = "fmap" };
+	struct op_conf conf = OP_CONF_INIT;
+	struct opt_table tables[] = { { map_options, NULL },
+				      { op_out_options, &conf },
+				      { op_options, &conf } };
+	struct map *m = NULL;
+	int rc;
+
+	if ((rc = map_new(&m)) != 0)
+		return rc;
+	tables[0].conf = m;
+	if ((rc = opt_parse(&cmd, tables, 3, &n, words)) != 0) {
+		map_free(m);
+		return rc;
+	}
+	*cls = &map_class;
+	*self = m;
+	return 0;
+}
+
+static void
+unmake(void *self)
+{
+	map_free(self);
+}
+
+const struct op_chain map_chain = { make, unmake };

@@ -5,8 +5,8 @@
  * only grows.  --where alone forwards what came.  --explode makes several rows of one: a cursor
  * that can be resumed.
  */
-#ifndef FMAP_MAP_H
-#define FMAP_MAP_H
+#ifndef MAP_MAP_H
+#define MAP_MAP_H
 
 #include "op/op.h"
 
@@ -18,5 +18,7 @@ void map_free(struct map *m);
 int map_add(struct map *m, enum step_kind kind, const char *arg); /* FERR_USAGE */
 unsigned map_steps(const struct map *m);
 extern const struct op_class map_class;
+extern const struct opt map_options[]; /* conf: struct map */
+extern const struct op_chain map_chain;
 
 #endif

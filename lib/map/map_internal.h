@@ -1,10 +1,10 @@
 /* map_internal -- what map.c (steps and schemas) and map_run.c (rows) share. */
-#ifndef FMAP_MAP_INTERNAL_H
-#define FMAP_MAP_INTERNAL_H
+#ifndef MAP_INTERNAL_H
+#define MAP_INTERNAL_H
 
 #include "expr/expr.h"
 #include "expr/names.h"
-#include "map.h"
+#include "map/map.h"
 
 #define SETS_MAX 64 /* assignments evaluated side by side */
 

@@ -4,7 +4,7 @@
 #	make check      everything that is tested by default (SAN=1: with ASan and UBSan)
 #	make check-crash  check-chaos  check-model   the heavier campaigns
 #	make demo       real flights, real weather, planted frauds
-#	make bench      figures, beside what one would otherwise use
+#	make bench      figures, beside what one would otherwise use (bench-nexmark: Nexmark)
 #	make install    PREFIX=/usr/local
 
 PREFIX ?= /usr/local
@@ -111,6 +111,11 @@ bench: all
 	@$(MAKE) --no-print-directory micro
 	@BIN=$(BIN) BUILD=$(BUILD) tests/bench/bench
 
+bench-nexmark: all
+	@scripts/deps bench
+	@$(MAKE) --no-print-directory micro
+	@BIN=$(BIN) BUILD=$(BUILD) tests/bench/bench-nexmark
+
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5 \
 	    $(DESTDIR)$(PREFIX)/share/man/man7 $(DESTDIR)$(PREFIX)/share/bash-completion/completions
@@ -125,5 +130,5 @@ format:
 clean:
 	rm -rf build bin
 
-.PHONY: all binaries tools micro fuzz deps-build check check-fuzz check-crash check-chaos check-model demo bench install format clean
+.PHONY: all binaries tools micro fuzz deps-build check check-fuzz check-crash check-chaos check-model demo bench bench-nexmark install format clean
 -include $(LIB_OBJ:.o=.d) $(patsubst %.c,$(BUILD)/%.d,$(wildcard cmd/*/*.c))

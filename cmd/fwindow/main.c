@@ -1,5 +1,6 @@
 /* fwindow: aggregate keyed records by window.  See fwindow(1). */
 #include "op/op.h"
+#include "map/map.h"
 #include "win/win.h"
 
 static const char *const examples[] = {
@@ -11,14 +12,18 @@ static const char *const examples[] = {
 	"visits that end after half an hour of silence",
 	"... | fwindow tumble 1d --tz Europe/Berlin --lateness 1h --late late.ndjson",
 	"calendar days, late records kept",
+	"... | fkey bidder,auction | fwindow last | fsink bids/ --changes upsert",
+	"the newest bid of each bidder in each auction",
+	"... | fkey auction | fwindow top 10:.price --rank place | fsink -",
+	"the ten highest bids of each auction, at any time",
 	NULL,
 };
 static const char *const see[] = { "fkey(1)", "fsource(1)", "fsink(1)", "fjord(7)", NULL };
 static const struct cmd cmd = {
 	.name = "fwindow",
-	.summary = "aggregate keyed records by window",
+	.summary = "aggregate keyed records by window, or keep the first, last or best of them",
 	.usage = "tumble DUR | slide SIZE/STEP | session GAP | cumulate SIZE/STEP | count N[/STEP] "
-		 "| global | running [option ...]",
+		 "| global | running | first | last | top N:EXPR [option ...]",
 	.examples = examples,
 	.see = see,
 };
@@ -50,6 +55,7 @@ main(int argc, char **argv)
 	struct op_main m;
 	int rc;
 
+	conf.chain = &map_chain;
 	if ((rc = op_main_begin(&m, &cmd, tables, 3, &conf, argc, argv)) == 0 &&
 	    (rc = win_parse_kind(&spec, m.argc - 1, m.argv + 1)) == 0 &&
 	    (rc = win_new(&w, &spec)) == 0)

@@ -203,6 +203,22 @@ aggs_retract(struct aggs *s, void *block)
 }
 
 int
+aggs_must_retract(struct aggs *s)
+{
+	for (unsigned i = 0; i < s->n; i++) {
+		if ((s->v[i].cls->flags & AGG_RETRACT) == 0)
+			return ferr(
+			    FERR_USAGE,
+			    "%s (in '%s') cannot take a record back; count, sum, avg, any "
+			    "and all can, and fwindow top N:EXPR keeps the records with the "
+			    "greatest EXPR",
+			    s->v[i].cls->name, s->v[i].name);
+		s->v[i].rounds = true;
+	}
+	return 0;
+}
+
+int
 aggs_merge(struct aggs *s, void *into, const void *from)
 {
 	int rc;

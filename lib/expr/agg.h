@@ -41,7 +41,7 @@ struct aggs;
  * parts joined by _; of top, the field that it lists); an expression needs a name; two equal names
  * are an error.  `count` alone is count().
  */
-int aggs_parse(struct aggs **out, const char *text);
+int aggs_parse(struct aggs **out, const char *text); /* NULL: a list of none */
 void aggs_free(struct aggs *a);
 
 unsigned aggs_n(const struct aggs *a);
@@ -53,6 +53,9 @@ const char *aggs_field(const struct aggs *a, unsigned i);
 /* Canonical text of the list, `n=count(), p=quantile(.ms,0.99)`, for the state's signature;
  * borrowed. */
 const char *aggs_signature(const struct aggs *a);
+/* The text of an expression as it stands there, without blanks that do not matter; the caller's.
+ * NULL without memory. */
+char *aggs_canonical(const char *expr);
 
 size_t aggs_size(const struct aggs *a); /* bytes of a block, a multiple of 8 */
 bool aggs_plain(const struct aggs *a);	/* blocks hold no heap: aggs_fini may be skipped */
@@ -75,6 +78,12 @@ int aggs_add(struct aggs *a, void *block);
 /* Take back the evaluated row / another block's content.  FERR_AGAIN: cannot be done exactly here;
  * the caller builds the block anew from its parts. Block unchanged then. */
 int aggs_retract(struct aggs *a, void *block);
+/*
+ * For a caller that cannot build blocks anew.  FERR_USAGE names an aggregate that cannot take rows
+ * back; else aggs_retract gives FERR_AGAIN for what was never added alone, and an f64 sum that is
+ * not exact takes values back with its rounding error.
+ */
+int aggs_must_retract(struct aggs *a);
 int aggs_unmerge(struct aggs *a, void *block, const void *other);
 
 /* into += from: as if all rows had been added to into in the order in which they were evaluated. */

@@ -5,8 +5,8 @@
  * part in 128 bits, which no stream can overflow, and the f64 values that allow it as a 128-bit
  * multiple of 2^-80: that covers numbers such as amounts and degrees from about 4e-9 to 4e13 to
  * their last bit, so their sum is exact, whatever the order, and can be taken back too.  The other
- * f64 values go to Neumaier's sum and error, which can be taken back only as a whole.  stddev is
- * Welford's, merged as Chan et al. have it.
+ * f64 values go to Neumaier's sum and error, which can be taken back exactly only as a whole.
+ * stddev is Welford's, merged as Chan et al. have it.
  */
 #include "expr/agg_internal.h"
 
@@ -85,6 +85,7 @@ const struct agg_class agg_count = {
 	.usage = "count()",
 	.args = "",
 	.version = 1,
+	.flags = AGG_RETRACT,
 	.size = sizeof(uint64_t),
 	.add = count_add,
 	.may_retract = count_may_retract,
@@ -117,6 +118,7 @@ const struct agg_class agg_count_if = {
 	.usage = "count(CONDITION)",
 	.args = "x",
 	.version = 1,
+	.flags = AGG_RETRACT,
 	.size = sizeof(uint64_t),
 	.accept = count_if_accept,
 	.add = count_add,
@@ -232,6 +234,7 @@ const struct agg_class agg_any = {
 	.usage = "any(CONDITION)",
 	.args = "x",
 	.version = 1,
+	.flags = AGG_RETRACT,
 	.size = sizeof(struct votes),
 	.accept = accept_condition,
 	.add = votes_add,
@@ -250,6 +253,7 @@ const struct agg_class agg_all = {
 	.usage = "all(CONDITION)",
 	.args = "x",
 	.version = 1,
+	.flags = AGG_RETRACT,
 	.size = sizeof(struct votes),
 	.accept = accept_condition,
 	.add = votes_add,
@@ -407,7 +411,9 @@ sum_may_retract(const struct agg *a, const void *acc)
 
 	if (a->v.t == VAL_I64)
 		return s->ni != 0 ? 0 : FERR_AGAIN;
-	return s->nf == 1 || (s->nf != 0 && !s->rough && to_fixed(a->v.f, &x)) ? 0 : FERR_AGAIN;
+	if (s->nf == 1 || (s->nf != 0 && !s->rough && to_fixed(a->v.f, &x)))
+		return 0;
+	return a->rounds && s->nf != 0 && s->rough && isfinite(s->f - a->v.f) ? 0 : FERR_AGAIN;
 }
 
 static void
@@ -422,8 +428,10 @@ sum_retract(const struct agg *a, void *acc)
 	} else if (s->nf == 1) {
 		clear_f64(s);
 	} else {
-		to_fixed(a->v.f, &x);
-		s->fixed -= x;
+		if (to_fixed(a->v.f, &x))
+			add_fixed(s, -x);
+		else
+			add_f64(&s->f, &s->err, -a->v.f);
 		s->nf--;
 	}
 }
@@ -584,6 +592,7 @@ const struct agg_class agg_sum = {
 	.usage = "sum(EXPR)",
 	.args = "x",
 	.version = 1,
+	.flags = AGG_RETRACT,
 	.size = sizeof(struct sum),
 	.accept = agg_accept_number,
 	.may_add = sum_may_add,
@@ -603,6 +612,7 @@ const struct agg_class agg_avg = {
 	.usage = "avg(EXPR)",
 	.args = "x",
 	.version = 1,
+	.flags = AGG_RETRACT,
 	.size = sizeof(struct sum),
 	.accept = agg_accept_number,
 	.may_add = avg_may_add,

@@ -39,6 +39,7 @@ struct agg {
 	unsigned term[2];
 	double q;	/* quantile */
 	uint32_t limit; /* top */
+	bool rounds;	/* aggs_must_retract */
 	struct agg_arena *arena;
 
 	/* The evaluated row, as aggs_eval and accept() left it. */
@@ -69,7 +70,8 @@ struct agg_cur {
 };
 
 enum {
-	AGG_HEAP = 1, /* accumulators may own memory */
+	AGG_HEAP = 1,	 /* accumulators may own memory */
+	AGG_RETRACT = 2, /* any row that was added can be taken back */
 };
 
 struct agg_class {

@@ -218,6 +218,12 @@ canonical(struct span s)
 	return out;
 }
 
+char *
+aggs_canonical(const char *expr)
+{
+	return canonical(trim(expr, strlen(expr)));
+}
+
 static int
 add_term(struct parser *p, struct span text, unsigned *number)
 {
@@ -432,7 +438,7 @@ set_signature(struct aggs *s)
 		if (rc == 0)
 			rc = put_signature(s, &s->v[i], &b);
 	}
-	if (rc == 0 && (s->signature = strndup((const char *)b.p, b.n)) == NULL)
+	if (rc == 0 && (s->signature = strndup(b.n > 0 ? (const char *)b.p : "", b.n)) == NULL)
 		rc = FERR_NOMEM;
 	buf_fini(&b);
 	return rc;
@@ -484,15 +490,17 @@ finish(struct aggs *s)
 int
 aggs_parse(struct aggs **out, const char *text)
 {
-	struct parser p = { .text = text, .n = strlen(text) };
-	int rc;
+	struct parser p = { .text = text, .n = text != NULL ? strlen(text) : 0 };
+	int rc = 0;
 
-	if (trim(text, p.n).n == 0)
+	if (text != NULL && trim(text, p.n).n == 0)
 		return ferr(FERR_USAGE,
 			    "the list of aggregates is empty; write count(), or total=sum(.x)");
 	if ((p.s = calloc(1, sizeof(*p.s))) == NULL)
 		return FERR_NOMEM;
-	if ((rc = expr_split(text, ',', on_piece, &p)) != 0 || (rc = finish(p.s)) != 0) {
+	if (text != NULL)
+		rc = expr_split(text, ',', on_piece, &p);
+	if (rc != 0 || (rc = finish(p.s)) != 0) {
 		aggs_free(p.s);
 		return rc;
 	}

@@ -370,7 +370,8 @@ struct fmt_writer {
 	struct csv_writer *csv; /* one of these, by kind */
 	struct json_writer *json;
 	struct table *table;
-	unsigned checked; /* changing: 1 + the fields that fmt_check_changing has seen */
+	bool began, changing; /* a row has been written; under a schema of this kind */
+	unsigned checked;     /* changing: 1 + the fields that fmt_check_changing has seen */
 };
 
 int
@@ -466,6 +467,13 @@ fmt_write(struct fmt_writer *w, const struct schema *s, const uint8_t *row, stru
 {
 	int rc;
 
+	/* Of several inputs of a stage one may say it later than others, but not behind their rows.
+	 */
+	if (w->began && s->changing != w->changing)
+		return ferr(FERR_USAGE, "the stream takes records back from here on, and did not "
+					"before: what is written has no place to say so");
+	w->began = true;
+	w->changing = s->changing;
 	if (w->conf.changing && w->checked != s->n + 1) {
 		if ((rc = fmt_check_changing(w->conf.kind, s)) != 0)
 			return rc;

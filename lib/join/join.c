@@ -114,7 +114,8 @@ reads_of(struct op_facts *f, const struct expr *e)
 
 /*
  * Is the key of the inputs given out, in every row?  Right rows alone have it when --on names it.
- * Under --select it has to be there under its own name.
+ * Under --select it has to be there under its own name.  With a table the key is whatever the left
+ * input has, which l.* keeps.
  */
 static bool
 gives_key(const struct join *j)
@@ -122,6 +123,12 @@ gives_key(const struct join *j)
 	const char *last, *joined;
 
 	if (join_pads(j, RIGHT) && j->spec.on == NULL)
+		return false;
+	for (unsigned i = 0; i < j->out.nitems && j->spec.table != NULL; i++) {
+		if (j->out.item[i].all && j->out.item[i].side == LEFT)
+			return true;
+	}
+	if (j->spec.table != NULL)
 		return false;
 	for (unsigned k = 0; k < j->nkey; k++) {
 		bool found = false;
@@ -205,7 +212,9 @@ join_start(void *self, struct op *op)
 static int
 check_changing(const struct join *j, const struct op *op, unsigned side)
 {
-	bool takes = j->spec.kind == JOIN_REGULAR || j->spec.kind == JOIN_LOOKUP ||
+	/* What a table that is read again has given out could not be found again. */
+	bool again = side == LEFT && j->spec.refresh != 0;
+	bool takes = j->spec.kind == JOIN_REGULAR || (j->spec.kind == JOIN_LOOKUP && !again) ||
 		     (j->spec.kind == JOIN_ASOF && side == RIGHT);
 
 	if (!op_schema_of(op, side)->changing || takes)
@@ -213,7 +222,7 @@ check_changing(const struct join *j, const struct op *op, unsigned side)
 	return ferr(FERR_USAGE,
 		    "the %s input is a changing stream, and %s cannot take a record back: use "
 		    "--ttl, or join before what makes it changing",
-		    side == LEFT ? "left" : "right", j->spec.kind_option);
+		    side == LEFT ? "left" : "right", again ? "--refresh" : j->spec.kind_option);
 }
 
 static int
@@ -321,7 +330,7 @@ join_on_rows(void *self, struct op *op, uint8_t **p, uint8_t *end)
 			return rc;
 		if ((rc = check_time(j, row_time(row))) == 0)
 			rc = j->ops->add(j, op, &j->ahead[j->iahead]);
-		if (rc == FERR_DATA)
+		if (rc == FERR_DATA && !j->told)
 			rc = op_bad_row(op, row, ferr_text());
 		if (rc != 0 && rc != FERR_AGAIN)
 			return rc;
@@ -338,9 +347,10 @@ join_on_watermark(void *self, struct op *op, int64_t wm)
 {
 	struct join *j = self;
 
-	if (wm <= j->wm) /* as restored */
+	/* As restored; a look-up asks what the right input says. */
+	if (wm <= j->wm && j->spec.kind != JOIN_LOOKUP)
 		return 0;
-	j->wm = wm;
+	j->wm = wm > j->wm ? wm : j->wm;
 	return j->ops->mark != NULL ? j->ops->mark(j, op) : 0;
 }
 

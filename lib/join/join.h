@@ -31,11 +31,7 @@ struct join_spec {
 	int64_t ttl;	     /* ms */
 	int64_t refresh;     /* ms; lookup: 0: never */
 	const char *match, *select, *late;
-	/*
-	 * Lookup: RIGHT is a file, that read_table reads.  It calls fn with rows under a schema
-	 * that only grows, which on_schema has been told before; 0, or an error with its text.
-	 */
-	const char *table;
+	const char *table; /* lookup: RIGHT is this file, read here; NULL: it is a stream */
 };
 
 extern const struct opt join_options[]; /* conf: struct join_spec */

@@ -95,6 +95,7 @@ struct join {
 	uint64_t nlate, late_before;
 	int64_t arrivals; /* rows that have come in, in all runs */
 	struct op_side *late;
+	bool told; /* a bad record has been told of already (join_bad) */
 	/* the rows whose look-ups are ready */
 	struct join_row ahead[JOIN_AHEAD];
 	unsigned nahead, iahead;
@@ -116,6 +117,13 @@ join_pads(const struct join *j, unsigned side)
 	enum join_type t = j->spec.type;
 
 	return t == JOIN_FULL || t == (side == LEFT ? JOIN_LEFT : JOIN_RIGHT);
+}
+
+/* Is a row of that side given out when it has no match? */
+static inline bool
+join_gives_alone(const struct join *j, unsigned side)
+{
+	return join_pads(j, side) || (j->spec.type == JOIN_ANTI && side == LEFT);
 }
 
 static inline int64_t

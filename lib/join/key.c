@@ -65,7 +65,8 @@ join_keys_free(struct join *j)
 	}
 }
 
-/* With several subtasks rows come by the key that fkey set: it has to be ours. */
+/* With several subtasks rows come by the key that fkey set: it has to be ours.  A table is whole in
+ * each of them. */
 static int
 check_routing(const struct join *j, struct op *op, unsigned side)
 {
@@ -74,7 +75,7 @@ check_routing(const struct join *j, struct op *op, unsigned side)
 	const char *field, *last, *joined;
 	bool same = s->keyed && s->nkey == j->nkey;
 
-	if (op_task(op) == NULL || op_task(op)->parallel == 1)
+	if (op_task(op) == NULL || op_task(op)->parallel == 1 || j->spec.table != NULL)
 		return 0;
 	for (unsigned i = 0; i < j->nkey && same; i++)
 		same = expr_is_path(j->key[side][i], &last, &joined) &&

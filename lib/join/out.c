@@ -190,14 +190,13 @@ new_field(struct join *j, unsigned side, const struct field *f)
 		return at; /* the key's, that right rows alone have had so far */
 	if (side == LEFT)
 		return clash(f->name);
-	if (asprintf(&name, "%s_r", f->name) < 0)
+	if ((name = malloc(f->n + 2 * SCHEMA_MAX + 1)) == NULL)
 		return ferr(FERR_NOMEM, "out of memory");
-	at = schema_find(&o->schema, name, strlen(name)) >= 0
-		 ? ferr(FERR_USAGE,
-			"both sides have a field '%s', and there is a field '%s' as well: say what "
-			"is to be given out with --select",
-			f->name, name)
-		 : schema_add(&o->schema, name, strlen(name));
+	memcpy(name, f->name, f->n + 1);
+	do /* a join of joins */
+		strcat(name, "_r");
+	while (schema_find(&o->schema, name, strlen(name)) >= 0);
+	at = schema_add(&o->schema, name, strlen(name));
 	free(name);
 	return at;
 }
@@ -247,6 +246,20 @@ is_item(const struct join_out *o, const struct field *f)
 	return false;
 }
 
+/* With a table the output has the key of the left input, whatever it is: also where the field is
+ * hidden, or another one has its name. */
+static bool
+keeps_hidden(const struct join *j, const struct schema *s, unsigned side, unsigned i)
+{
+	if (side == RIGHT || j->spec.table == NULL)
+		return false;
+	for (unsigned k = 0; k < s->nkey; k++) {
+		if (s->key[k] == i)
+			return (s->f[i].flags & FIELD_HIDDEN) != 0 || is_item(&j->out, &s->f[i]);
+	}
+	return false;
+}
+
 static int
 map_all(struct join *j, struct op *op, unsigned side)
 {
@@ -259,7 +272,10 @@ map_all(struct join *j, struct op *op, unsigned side)
 		bool key = on_part(j, side, i) >= 0;
 
 		at = -1;
-		if ((f->flags & FIELD_HIDDEN) == 0 && !is_item(o, f) && !(side == RIGHT && key))
+		if (keeps_hidden(j, s, side, i))
+			at = schema_add_hidden(&o->schema, f->name, f->n);
+		else if ((f->flags & FIELD_HIDDEN) == 0 && !is_item(o, f) &&
+			 !(side == RIGHT && key))
 			at = new_field(j, side, f);
 		o->map[side][i] = at;
 		if (side == RIGHT) {
@@ -312,32 +328,44 @@ bind(struct join *j, struct op *op)
 	return rc;
 }
 
+/* Field of the output that has part k of its key, or -1. */
+static int
+key_field(const struct join *j, const struct schema *s, unsigned k)
+{
+	const struct join_out *o = &j->out;
+	const char *last, *joined;
+
+	if (j->spec.table != NULL)
+		return s->key[k] < o->nmap[LEFT] ? o->map[LEFT][s->key[k]] : -1;
+	return expr_is_path(j->key[LEFT][k], &last, &joined)
+		   ? schema_find(&o->schema, last, strlen(last))
+		   : -1;
+}
+
 /* The key of the output is that of the left input, where it is the join's and is given out. */
 static void
 settle_key(struct join *j, struct op *op)
 {
 	const struct schema *l = op_schema_of(op, LEFT), *r = op_schema_of(op, RIGHT);
-	const struct schema *s = l->n > 0 ? l : r;
+	const struct schema *s = l->n > 0 || j->spec.table != NULL ? l : r;
+	unsigned n = j->spec.table != NULL ? s->nkey : j->nkey;
 	struct join_out *o = &j->out;
-	const char *last, *joined;
 
 	o->schema.keyed = false;
 	o->schema.groups = 0;
 	o->schema.nkey = 0;
 	if (!o->keyed || !s->keyed)
 		return;
-	for (unsigned i = 0; i < j->nkey; i++) {
-		int at = -1;
+	for (unsigned i = 0; i < n; i++) {
+		int at = key_field(j, s, i);
 
-		if (expr_is_path(j->key[LEFT][i], &last, &joined))
-			at = schema_find(&o->schema, last, strlen(last));
 		if (at < 0)
 			return;
 		o->schema.key[i] = (uint16_t)at;
 	}
 	o->schema.keyed = true;
 	o->schema.groups = s->groups;
-	o->schema.nkey = j->nkey;
+	o->schema.nkey = n;
 }
 
 /* Does what is given out take anything back? */
@@ -412,33 +440,18 @@ join_bad(struct join *j, struct op *op, const uint8_t *l, const uint8_t *r)
 	char reason[512];
 	int rc;
 
-	(void)j;
 	snprintf(reason, sizeof(reason), "%s", ferr_text());
 	if ((rc = json_writer_new(&w)) == 0 &&
 	    (rc = json_write(w, op_schema_of(op, l != NULL ? LEFT : RIGHT), l != NULL ? l : r,
 			     &text)) == 0)
 		rc = op_bad(op, "pair:1:1", reason, text.p, text.n);
+	j->told = rc == FERR_DATA;
 	json_writer_free(w);
 	buf_fini(&text);
 	return rc;
 }
 
-/* The fields of a side that is there. */
-static int
-put_side(struct rowb *b, const uint8_t *row, const int *map)
-{
-	unsigned n = row_n(row);
-	struct val v;
-	int rc = 0;
-
-	for (unsigned i = 0; i < n && rc == 0; i++) {
-		if (map[i] >= 0 && (v = row_raw(row, i)).t != VAL_ABSENT)
-			rc = rowb_set(b, (unsigned)map[i], &v);
-	}
-	return rc;
-}
-
-/* ... and nulls for those that the other one would have. */
+/* The side that is not there: nulls for the fields that it would have. */
 static int
 pad_side(const struct join_out *o, struct rowb *b, unsigned side)
 {
@@ -468,7 +481,7 @@ put_items(struct join *j, struct rowb *b, const struct join_pair *p)
 		bool alone = it->side == RIGHT && p->l == NULL;
 
 		if (it->all && rows[it->side] != NULL) {
-			rc = put_side(b, rows[it->side], alone ? o->alone : o->map[it->side]);
+			rc = rowb_fields(b, rows[it->side], alone ? o->alone : o->map[it->side]);
 		} else if (!it->all) {
 			expr_arena_reset(it->e);
 			if ((rc = expr_eval(it->e, &ctx, &v)) == 0)

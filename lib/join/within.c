@@ -42,12 +42,6 @@ struct within {
 
 /* ---- setting up ---- */
 
-static bool
-waits(const struct join *j, unsigned side)
-{
-	return join_pads(j, side) || (j->spec.type == JOIN_ANTI && side == LEFT);
-}
-
 static int
 within_open(struct join *j, struct op *op)
 {
@@ -73,7 +67,7 @@ within_open(struct join *j, struct op *op)
 		w->keep[side] = (w->ahead[side] > 0 ? w->ahead[side] : 0) + strict;
 		w->rows[side] = rows[side];
 		rc = bag_map_open(op, &w->map[side], &w->rows[side]);
-		if (rc == 0 && waits(j, side)) {
+		if (rc == 0 && join_gives_alone(j, side)) {
 			rc = state_map_open(j->state, &w->due[side], &due[side]);
 			back = w->keep[side] > back ? w->keep[side] : back;
 		}
@@ -139,7 +133,7 @@ emit_pair(struct join *j, struct op *op, const uint8_t *l, const uint8_t *r, boo
 static bool
 remembers(const struct join *j, unsigned side)
 {
-	return waits(j, side) || (j->spec.type == JOIN_SEMI && side == LEFT);
+	return join_gives_alone(j, side) || (j->spec.type == JOIN_SEMI && side == LEFT);
 }
 
 /* One of the other side's rows, v's. */
@@ -239,9 +233,9 @@ keep(struct join *j, struct op *op)
 	int rc;
 
 	w->phase = IDLE;
-	if (content(j) || (r->null && !waits(j, s)))
+	if (content(j) || (r->null && !join_gives_alone(j, s)))
 		return 0;
-	if (waits(j, s) && !w->met && hopeless(j, s, r->time))
+	if (join_gives_alone(j, s) && !w->met && hopeless(j, s, r->time))
 		return emit_alone(j, op, s, r->row, r->key.hash);
 	if (gone(j, s, r->time) || hopeless(j, s, r->time))
 		return 0;
@@ -249,7 +243,7 @@ keep(struct join *j, struct op *op)
 		return join_failed(j);
 	if ((rc = bag_put(&w->rows[s], bag_of(&w->rows[s], v, 0), r->row, &at)) != 0)
 		return rc;
-	if (!waits(j, s))
+	if (!join_gives_alone(j, s))
 		return 0;
 	if (w->met) {
 		bag_of(&w->rows[s], v, 0)->p[at + 7] |= MATCHED;

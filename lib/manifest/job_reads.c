@@ -14,19 +14,18 @@ holds(const struct job_list *l, const char *s)
 }
 
 /* NAME_r of what a join gives out is the right side's NAME; and it is called so because the left
- * side has one, too. */
+ * side has one, too.  A join of joins says it twice. */
 static int
 add_right(struct job_list *need, const char *name)
 {
 	size_t n = strlen(name);
-	char *stem;
-	int rc;
+	char *stem = strdup(name);
+	int rc = stem != NULL ? 0 : no_memory();
 
-	if (n < 3 || strcmp(name + n - 2, "_r") != 0)
-		return 0;
-	if ((stem = strndup(name, n - 2)) == NULL)
-		return no_memory();
-	rc = job_list_add(need, stem);
+	while (rc == 0 && n > 2 && strcmp(stem + n - 2, "_r") == 0) {
+		stem[n -= 2] = '\0';
+		rc = job_list_add(need, stem);
+	}
 	free(stem);
 	return rc;
 }

@@ -44,6 +44,8 @@ op_greet(struct op *op)
 static int64_t
 held_back(const struct op *op, int64_t wm)
 {
+	if (op->hold_back == INT64_MAX)
+		return WM_MIN;
 	if (wm == WM_MIN || wm == WM_MAX)
 		return wm;
 	return wm < WM_MIN + op->hold_back ? WM_MIN : wm - op->hold_back;
@@ -158,6 +160,17 @@ op_take_schema(struct op *op, struct chan *c)
 }
 
 int
+op_set_input_schema(struct op *op, unsigned input, const struct schema *s)
+{
+	int rc = schema_copy(&op->input[input].schema, s);
+
+	if (rc != 0 || (rc = op_version_note(op, input)) != 0)
+		return rc;
+	op->current = input;
+	return op_tell_schema(op);
+}
+
+int
 op_tell_schema(struct op *op)
 {
 	return op->cls->on_schema != NULL ? op->cls->on_schema(op->self, op)
@@ -175,7 +188,7 @@ op_tell(struct op *op)
 	if (t.watermark && op->cls->marks)
 		rc = op->cls->on_mark(op->self, op, NULL, op->wm.out);
 	for (unsigned i = 0; i < op->nout && rc == 0; i++) {
-		if (t.watermark)
+		if (t.watermark && held_back(op, op->wm.out) != WM_MIN)
 			rc = out_mark(&op->out[i], held_back(op, op->wm.out), op->now);
 		if (rc == 0 && t.idle)
 			rc = out_control(&op->out[i], FRAME_IDLE, NULL, 0);
@@ -183,15 +196,16 @@ op_tell(struct op *op)
 	return rc;
 }
 
+/* call: of the class's on_watermark. */
 static int
-take_told(struct op *op, struct wm_out told)
+take_told(struct op *op, struct wm_out told, bool call)
 {
 	int rc = 0;
 
 	op->told = told;
 	for (unsigned i = 0; i < op->nout && told.active && rc == 0; i++)
 		rc = out_control(&op->out[i], FRAME_ACTIVE, NULL, 0);
-	if (rc == 0 && told.watermark && op->cls->on_watermark != NULL) {
+	if (rc == 0 && call && op->cls->on_watermark != NULL) {
 		rc = op->cls->on_watermark(op->self, op, op->wm.out);
 		if (rc == FERR_AGAIN) {
 			op->pending = true;
@@ -205,11 +219,16 @@ take_told(struct op *op, struct wm_out told)
 int
 op_take_watermark(struct op *op, struct chan *c, int64_t wm)
 {
-	return take_told(op, wm_mark(&op->wm, c->id, wm));
+	struct wm_out told = wm_mark(&op->wm, c->id, wm);
+	bool over = op->ninputs > 1 && wm == WM_MAX && op_input_watermark(op, c->input) == WM_MAX;
+
+	return take_told(op, told, told.watermark || over);
 }
 
 int
 op_take_idle(struct op *op, struct chan *c, bool idle)
 {
-	return take_told(op, idle ? wm_idle(&op->wm, c->id) : wm_active(&op->wm, c->id));
+	struct wm_out told = idle ? wm_idle(&op->wm, c->id) : wm_active(&op->wm, c->id);
+
+	return take_told(op, told, told.watermark);
 }

@@ -86,15 +86,39 @@ rowb_drop(struct rowb *w)
 int
 rowb_fields(struct rowb *w, const uint8_t *r, const int *map)
 {
-	int rc = 0;
+	const uint8_t *slots = r + ROW_HDR, *tags = r + ROW_TAGS(row_n(r));
+	struct buf *b = w->b;
+	size_t at = w->at, end;
+	uint8_t *p;
 
-	for (unsigned i = 0, n = row_n(r); i < n && rc == 0; i++) {
-		struct val v = row_raw(r, i);
+	/* Room for all of its texts, as long as no two of them share bytes. */
+	if (buf_room(b, row_len(r)) != 0)
+		return FERR_NOMEM;
+	p = b->p;
+	end = b->n;
+	for (unsigned i = 0, n = row_n(r); i < n; i++) {
+		unsigned to = map == NULL ? i : (unsigned)map[i];
+		uint64_t slot = le64get(slots + 8 * i);
+		uint32_t len = (uint32_t)(slot >> 32);
 
-		if (v.t != VAL_ABSENT && (map == NULL || map[i] >= 0))
-			rc = rowb_set(w, map == NULL ? i : (unsigned)map[i], &v);
+		if (tags[i] == VAL_ABSENT || (int)to < 0)
+			continue;
+		if (tags[i] >= VAL_STR) {
+			b->n = end;
+			if (len > ROW_MAX - (end - at))
+				return too_long();
+			if (buf_room(b, len) != 0)
+				return FERR_NOMEM;
+			p = b->p;
+			copy_short(p + end, r + (uint32_t)slot, len);
+			slot = (end - at) | (uint64_t)len << 32;
+			end += len;
+		}
+		le64put(p + at + ROW_HDR + 8 * (size_t)to, slot);
+		p[at + ROW_TAGS(w->n) + to] = tags[i];
 	}
-	return rc;
+	b->n = end;
+	return 0;
 }
 
 int

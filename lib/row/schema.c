@@ -170,7 +170,7 @@ schema_near(const struct schema *s, const char *name)
 bool
 schema_extends(const struct schema *s, const struct schema *old)
 {
-	if (s->n < old->n || s->keyed != old->keyed || s->changing != old->changing ||
+	if (s->n < old->n || s->keyed != old->keyed || (old->changing && !s->changing) ||
 	    s->nkey != old->nkey || s->groups != old->groups ||
 	    memcmp(s->key, old->key, s->nkey * sizeof(s->key[0])) != 0)
 		return false;

@@ -61,8 +61,9 @@ int schema_add_hidden(struct schema *s, const char *name, size_t n);
 const char *schema_near(const struct schema *s, const char *name);
 
 /*
- * May s follow old on one stream?  It keeps old's fields as its beginning, and the key, the groups
- * and "changing" as they were.  A reader checks every SCHEMA but the first.
+ * May s follow old on one stream?  It keeps old's fields as its beginning, and the key and the
+ * groups as they were; a stream that changes goes on to do so.  A reader checks every SCHEMA but
+ * the first.
  */
 bool schema_extends(const struct schema *s, const struct schema *old);
 

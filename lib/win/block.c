@@ -79,6 +79,17 @@ win_block_add(struct win *w, void *block)
 }
 
 int
+win_block_retract(struct win *w, void *block)
+{
+	size_t before;
+
+	if (w->plain)
+		return aggs_retract(w->aggs, block);
+	before = aggs_memory(w->aggs, block);
+	return account(w, block, before, aggs_retract(w->aggs, block));
+}
+
+int
 win_block_merge(struct win *w, void *into, const void *from)
 {
 	size_t before;

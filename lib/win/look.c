@@ -50,10 +50,17 @@ static int
 take_kind(struct win_spec *s, char **at)
 {
 	char *argv[2] = { cut(at), NULL };
-	bool sized = strcmp(argv[0], "running") != 0 && strcmp(argv[0], "global") != 0;
+	bool top = strcmp(argv[0], "top") == 0, sized = true;
+	static const char *const unsized[] = { "running", "global", "first", "last" };
 
-	if (sized)
+	for (size_t i = 0; i < 4; i++)
+		sized = sized && strcmp(argv[0], unsized[i]) != 0;
+	if (top) { /* its expression is all the rest */
+		argv[1] = *at;
+		*at += strlen(*at);
+	} else if (sized) {
 		argv[1] = cut(at);
+	}
 	return win_parse_kind(s, sized ? 2 : 1, argv);
 }
 
@@ -83,7 +90,8 @@ read_signature(struct win_spec *s, char *at)
 		rc = take_duration(&s->lateness, &at);
 	if (rc == 0 && take(&at, "early"))
 		rc = take_duration(&s->early, &at);
-	s->aggs = at;
+	if (*at != '\0')
+		s->aggs = at;
 	return rc;
 }
 
@@ -264,6 +272,21 @@ see_keys(struct win_look *l, const struct state_seen *s)
 	return rc != 0 ? rc : give(l, it, block);
 }
 
+static int
+see_changes(struct win_look *l, const struct state_seen *s)
+{
+	struct win_item it = nothing;
+	void *block = block_of(l);
+	int rc;
+
+	if (s->n < 24)
+		return ferr(FERR_CORRUPT, "the state of a key is too short");
+	it.time = (int64_t)le64get(s->value);
+	it.seen = (int64_t)le64get(s->value + 16);
+	rc = aggs_decode(l->win->aggs, block, s->value + 24, s->n - 24);
+	return rc != 0 ? rc : give(l, it, block);
+}
+
 /* Its parts, put together: the last records of the key. */
 static int
 see_count(struct win_look *l, const struct state_seen *s)
@@ -315,8 +338,9 @@ win_look(struct win_look *l, const struct state_seen *s,
 		const char *map;
 		int (*see)(struct win_look *l, const struct state_seen *s);
 	} maps[] = {
-		{ "pane", see_pane },	{ "session", see_session }, { "keys", see_keys },
-		{ "count", see_count }, { "ahead", see_ahead },
+		{ "pane", see_pane },	    { "session", see_session }, { "keys", see_keys },
+		{ "changes", see_changes }, { "done", see_keys },	{ "count", see_count },
+		{ "ahead", see_ahead },
 	};
 
 	l->fn = fn;

@@ -7,7 +7,10 @@
  *			(slide, cumulate); its namespace tells which
  *	session		the open sessions of a key
  *	keys		the aggregates of a key (running, global), and its last event time
+ *	changes		the same of running over a changing stream, and how many records it has
+ *	done		the event time of the record that first has given out
  *	count		those of its last records, and how many it has seen
+ *			(the rows that first, last and top keep are not read)
  *	ahead		how far a key group is ahead of the others, after a rescale
  *
  * Errors  FERR_USAGE: a signature of another version; FERR_NOTYET: a map or version that this does

@@ -98,11 +98,12 @@ note_fired(struct win *w, int64_t end)
 }
 
 static int
-pane_open(struct win *w)
+pane_open(struct win *w, struct op *op)
 {
 	bool several = w->spec.slide != w->spec.size;
 	int rc;
 
+	(void)op;
 	/* Early results of many open windows are read from windows of their own. */
 	w->shared = several && w->spec.early == 0;
 	w->pane = w->spec.kind == WIN_CUMULATE ? w->spec.slide : gcd(w->spec.size, w->spec.slide);

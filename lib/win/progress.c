@@ -21,6 +21,11 @@ win_describe(void *self, struct op_facts *f)
 	f->selects = true; /* the key's fields are named by who sets it */
 	for (unsigned i = 0; i < aggs_nfields(w->aggs); i++)
 		op_reads(f, aggs_field(w->aggs, i));
+	f->passes = w->ops->rows;
+	for (unsigned i = 0; w->by != NULL && i < expr_nfields(w->by); i++)
+		op_reads(f, expr_field(w->by, i));
+	if (w->ops->rows && w->spec.rank != NULL)
+		op_makes(f, w->spec.rank);
 }
 
 /* ---- the signature ---- */
@@ -40,6 +45,17 @@ put_duration(struct buf *b, const char *before, int64_t ms)
 }
 
 static int
+put_best(const struct win_spec *s, struct buf *b)
+{
+	char *by = aggs_canonical(s->by);
+	int rc = by != NULL ? buf_printf(b, " %lld:%s", (long long)s->size, by)
+			    : ferr(FERR_NOMEM, "out of memory");
+
+	free(by);
+	return rc;
+}
+
+static int
 put_sizes(const struct win_spec *s, struct buf *b)
 {
 	int rc = 0;
@@ -54,6 +70,7 @@ put_sizes(const struct win_spec *s, struct buf *b)
 	case WIN_COUNT:
 		rc = buf_printf(b, " %lld", (long long)s->size);
 		return rc != 0 || s->slide == 0 ? rc : buf_printf(b, "/%lld", (long long)s->slide);
+	case WIN_TOP: return put_best(s, b);
 	default: return 0;
 	}
 }
@@ -62,7 +79,8 @@ int
 win_sign(struct win *w)
 {
 	static const char *const kinds[] = { "",	 "tumble", "slide",  "session",
-					     "cumulate", "count",  "global", "running" };
+					     "cumulate", "count",  "global", "running",
+					     "first",	 "last",   "top" };
 	const struct win_spec *s = &w->spec;
 	struct buf b = BUF_INIT;
 	int rc;
@@ -79,7 +97,7 @@ win_sign(struct win *w)
 		rc = put_duration(&b, " lateness ", s->lateness);
 	if (rc == 0 && s->early != 0)
 		rc = put_duration(&b, " early ", s->early);
-	if (rc == 0)
+	if (rc == 0 && aggs_n(w->aggs) > 0)
 		rc = buf_printf(&b, " %s", aggs_signature(w->aggs));
 	if (rc == 0 && (w->signature = strndup((const char *)b.p, b.n)) == NULL)
 		rc = ferr(FERR_NOMEM, "out of memory");

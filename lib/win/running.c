@@ -1,127 +1,52 @@
 /*
  * running: kinds without time borders -- running (one updated result per record), global (one at
  * the end), count.
- *
- * Values begin with the greatest event time of the key's records (ROW_NOTIME: none); --ttl counts
- * from it.
+ * Values begin with a struct win_head.
  */
 #include <stdlib.h>
 
 #include "base/bytes.h"
 #include "win/win_internal.h"
 
-struct head {
-	int64_t time;
-};
-
-/* The key's value, to be changed; new and expired ones are made anew.  NULL: an error. */
-static void *
-touch(struct win *w, int64_t ts, const struct state_key *k)
-{
-	int64_t now = ts > w->row_wm ? ts : w->row_wm;
-	struct head *h;
-	bool fresh;
-
-	if ((h = state_put(w->map, 0, k, &fresh)) == NULL)
-		return NULL;
-	if (!fresh && w->spec.ttl != 0 && h->time != ROW_NOTIME &&
-	    sat_add(h->time, w->spec.ttl) <= now) {
-		if (state_drop(w->map, 0, h) != 0 || (h = state_put(w->map, 0, k, &fresh)) == NULL)
-			return NULL;
-	}
-	if (fresh)
-		h->time = ROW_NOTIME;
-	if (ts > h->time)
-		h->time = ts;
-	return h;
-}
-
-/* Drop what has expired by time `now`. */
 static int
-expire(struct win *w, int64_t now)
+head_open(struct win *w, struct op *op)
 {
-	struct state_walk walk = { 0 };
-	struct head *h;
-	int rc = state_walk_begin(&walk, w->map, 0, false);
-
-	while (rc == 0 && (h = state_walk_next(&walk, &rc)) != NULL) {
-		if (h->time != ROW_NOTIME && sat_add(h->time, w->spec.ttl) <= now)
-			rc = state_drop(w->map, 0, h);
-	}
-	state_walk_end(&walk);
-	return rc;
-}
-
-/* Once per quarter of the time to live.  When does not matter: nothing expired is ever read. */
-static int
-sweep(struct win *w)
-{
-	if (w->spec.ttl == 0 || w->wm == WM_MAX || w->wm < sat_add(w->swept, w->spec.ttl / 4))
-		return 0;
-	w->swept = w->wm;
-	return expire(w, w->wm);
-}
-
-static int
-head_open(struct win *w)
-{
+	(void)op;
 	w->swept = WM_MIN;
-	return win_map_open(w, &w->map, "keys", sizeof(struct head), false);
-}
-
-static int
-head_restored(struct win *w)
-{
-	w->swept = w->wm;
-	return 0;
+	return win_map_open(w, &w->map, "keys", sizeof(struct win_head), false);
 }
 
 /* ---- running ---- */
 
+/* Whether the stream changes is not known before its schema is: see win_on_schema. */
+static int
+running_open(struct win *w, struct op *op)
+{
+	int rc = head_open(w, op);
+
+	return rc != 0 ? rc : win_changes_open(w);
+}
+
 static int
 running_add(struct win *w, struct op *op, const uint8_t *row, int64_t ts, const struct state_key *k)
 {
-	uint8_t *v = touch(w, ts, k);
+	uint8_t *v;
 	int rc;
 
-	(void)row;
-	if (v == NULL)
+	if (w->changing)
+		return win_changes_add(w, op, row, ts, k);
+	if ((v = win_touch(w, ts, k)) == NULL)
 		return win_failed(w);
-	if ((rc = win_block_add(w, v + sizeof(struct head))) != 0)
+	if ((rc = win_block_add(w, v + sizeof(struct win_head))) != 0)
 		return rc;
-	return win_emit(w, op, k, v + sizeof(struct head), 0, 0, ts);
-}
-
-static int
-running_next(struct win *w, struct op *op)
-{
-	(void)op;
-	return sweep(w);
-}
-
-/* Results go out with their records. */
-static int
-no_result(struct win *w, struct win_result *r)
-{
-	(void)w;
-	(void)r;
-	return 0;
-}
-
-static int
-nothing_done(struct win *w)
-{
-	(void)w;
-	return 0;
+	return win_emit(w, op, k, v + sizeof(struct win_head), 0, 0, ts);
 }
 
 const struct win_kind_ops win_running_ops = {
 	.add = running_add,
-	.next = running_next,
-	.result = no_result,
-	.done = nothing_done,
-	.open = head_open,
-	.restored = head_restored,
+	.next = win_sweep,
+	.open = running_open,
+	.restored = win_sweep_restored,
 };
 
 /* ---- global ---- */
@@ -129,11 +54,11 @@ const struct win_kind_ops win_running_ops = {
 static int
 global_add(struct win *w, struct op *op, const uint8_t *row, int64_t ts, const struct state_key *k)
 {
-	uint8_t *v = touch(w, ts, k);
+	uint8_t *v = win_touch(w, ts, k);
 
 	(void)op;
 	(void)row;
-	return v != NULL ? win_block_add(w, v + sizeof(struct head)) : win_failed(w);
+	return v != NULL ? win_block_add(w, v + sizeof(struct win_head)) : win_failed(w);
 }
 
 static int
@@ -141,10 +66,9 @@ global_next(struct win *w, struct op *op)
 {
 	int rc;
 
-	(void)op;
 	if (w->wm != WM_MAX)
-		return sweep(w);
-	if (w->spec.ttl != 0 && (rc = expire(w, w->wm_before_end)) != 0)
+		return win_sweep(w, op);
+	if (w->spec.ttl != 0 && (rc = win_expire(w, w->wm_before_end)) != 0)
 		return rc;
 	if (state_ns_count(w->map, 0) == 0)
 		return 0;
@@ -156,7 +80,7 @@ static int
 global_result(struct win *w, struct win_result *r)
 {
 	int rc = 0;
-	struct head *h = state_walk_next(&w->cur.walk, &rc);
+	struct win_head *h = state_walk_next(&w->cur.walk, &rc);
 
 	if (h == NULL)
 		return rc;
@@ -176,7 +100,7 @@ const struct win_kind_ops win_global_ops = {
 	.result = global_result,
 	.done = global_done,
 	.open = head_open,
-	.restored = head_restored,
+	.restored = win_sweep_restored,
 };
 
 /* ---- count N, count N/S (C13) ---- */
@@ -187,7 +111,7 @@ const struct win_kind_ops win_global_ops = {
  * cleared.
  */
 struct count_head {
-	struct head head;
+	struct win_head head;
 	uint64_t seen; /* records so far */
 	uint8_t *ring; /* N/G blocks; NULL with one block, which stands behind this head then */
 };
@@ -299,7 +223,7 @@ count_decode(void *cookie, void *value, const uint8_t *p, size_t n)
 }
 
 static int
-count_open(struct win *w)
+count_open(struct win *w, struct op *op)
 {
 	struct state_type t = { .name = "count",
 				.size = (uint32_t)(sizeof(struct count_head) + w->asize),
@@ -310,6 +234,7 @@ count_open(struct win *w)
 				.decode = count_decode,
 				.memory = count_memory };
 
+	(void)op;
 	w->swept = WM_MIN;
 	if (ring_of(w).blocks > 1000000)
 		return ferr(
@@ -339,7 +264,7 @@ static int
 count_add(struct win *w, struct op *op, const uint8_t *row, int64_t ts, const struct state_key *k)
 {
 	struct ring r = ring_of(w);
-	struct count_head *h = touch(w, ts, k);
+	struct count_head *h = win_touch(w, ts, k);
 	void *block;
 	int rc, dropped;
 
@@ -369,9 +294,7 @@ count_add(struct win *w, struct op *op, const uint8_t *row, int64_t ts, const st
 
 const struct win_kind_ops win_count_ops = {
 	.add = count_add,
-	.next = running_next,
-	.result = no_result,
-	.done = nothing_done,
+	.next = win_sweep,
 	.open = count_open,
-	.restored = head_restored,
+	.restored = win_sweep_restored,
 };

@@ -1,15 +1,9 @@
 /*
  * session: windows that grow while records of a key come at most a gap apart (C10-C12).
  *
- * State: per key the list of its open sessions, by start.  Beside it stand timers, which are made
- * from it after a restore: an entry of w->timers (time -> key -> at, i64) says that the key need
- * not be looked at before `at`.  A session that only grows leaves its timer alone; one that comes
- * too early is set anew.  So every key with sessions has a timer at or before its next due time,
- * and maybe others, which find nothing to do.
- *
- * A timer stands in the namespace of a time at or before `at`, the coarser the further away it is.
- * When that time has come it moves to a finer one, so there are few namespaces at a time, and a
- * timer moves a few times only.
+ * State: per key the list of its open sessions, by start.  A session that only grows leaves its
+ * timer alone; one that comes too early is set anew.  So every key with sessions has a timer at or
+ * before its next due time, and maybe others, which find nothing to do.
  */
 #include "base/bytes.h"
 #include "win/win_internal.h"
@@ -26,23 +20,6 @@ struct sess {
 struct keyed {
 	uint32_t n, cap;
 	uint8_t *s; /* cap sessions, by start; none touches another */
-};
-
-/* A result that is due.  Its block is ours when the session is gone, else it is still in state. */
-struct firing {
-	int64_t start, end;
-	uint64_t hash;
-	size_t key; /* in keys */
-	uint32_t nkey;
-	bool own;
-	size_t block; /* in blocks */
-};
-
-struct session {
-	struct firing *due; /* in the order of the firing */
-	size_t ndue, capdue, idue;
-	struct buf keys, blocks; /* of due */
-	int64_t early_at;	 /* early results have been given up to this watermark */
 };
 
 static inline size_t
@@ -165,7 +142,7 @@ keyed_decode(void *cookie, void *value, const uint8_t *p, size_t n)
 }
 
 static int
-session_open(struct win *w)
+session_open(struct win *w, struct op *op)
 {
 	struct state_type keyed = { .name = "session",
 				    .size = sizeof(struct keyed),
@@ -174,42 +151,33 @@ session_open(struct win *w)
 				    .fini = keyed_fini,
 				    .encode = keyed_encode,
 				    .decode = keyed_decode,
-				    .memory = keyed_memory },
-			  timer = { .name = "timer", .size = 8, .version = 1, .transient = true };
+				    .memory = keyed_memory };
 	int rc;
 
-	if ((w->session = calloc(1, sizeof(*w->session))) == NULL)
-		return ferr(FERR_NOMEM, "out of memory");
-	w->session->early_at = WM_MIN;
+	(void)op;
+	w->session_early = WM_MIN;
 	if ((rc = state_map_open(w->state, &w->map, &keyed)) != 0)
 		return rc;
-	return state_map_open(w->state, &w->timers, &timer);
+	return win_timers_open(w);
 }
 
 /* Forget the firings, and what they own. */
 static void
-due_clear(struct win *w)
+forget_due(struct win *w)
 {
-	struct session *t = w->session;
-
-	for (size_t i = 0; i < t->ndue && !w->plain; i++) {
-		if (t->due[i].own)
-			aggs_fini(w->aggs, t->blocks.p + t->due[i].block);
+	for (size_t i = 0; i < w->due.n && !w->plain; i++) {
+		if (w->due.v[i].own)
+			aggs_fini(w->aggs, w->session_blocks.p + w->due.v[i].block);
 	}
-	t->ndue = t->idue = 0;
-	t->keys.n = t->blocks.n = 0;
+	win_due_clear(w);
+	w->session_blocks.n = 0;
 }
 
 static void
 session_close(struct win *w)
 {
-	if (w->session == NULL)
-		return;
-	due_clear(w);
-	buf_fini(&w->session->keys);
-	buf_fini(&w->session->blocks);
-	free(w->session->due);
-	free(w->session);
+	forget_due(w);
+	buf_fini(&w->session_blocks);
 }
 
 /* ---- when something is due ---- */
@@ -256,45 +224,19 @@ key_due(const struct win *w, const struct keyed *v, int64_t since)
 	return at;
 }
 
-/* The namespace of a timer, in (clock, at]: at less up to an eighth of the way there. */
-static int64_t
-timer_ns(int64_t at, int64_t clock)
-{
-	uint64_t far = (uint64_t)at - (uint64_t)clock;
-
-	if (at <= clock || far < 8)
-		return at;
-	return at & -(int64_t)(1ULL << (60 - __builtin_clzll(far)));
-}
-
-/* See that the key is looked at by `at`; the time is clock. */
-static int
-timer_set(struct win *w, const struct state_key *k, int64_t at, int64_t clock)
-{
-	bool fresh;
-	int64_t *v = state_put(w->timers, timer_ns(at, clock), k, &fresh);
-
-	if (v == NULL)
-		return win_failed(w);
-	if (fresh || at < *v)
-		*v = at;
-	return 0;
-}
-
 /* The timers are not part of a checkpoint. */
 static int
 session_restored(struct win *w)
 {
-	struct session *t = w->session;
 	struct state_walk walk = { 0 };
 	const struct keyed *v;
 	int rc = state_walk_begin(&walk, w->map, 0, false);
 
-	t->early_at = w->wm;
+	w->session_early = w->wm;
 	while (rc == 0 && (v = state_walk_next(&walk, &rc)) != NULL) {
 		struct state_key k = state_key_of(w->map, v);
 
-		rc = timer_set(w, &k, key_due(w, v, early_since(w, &k, w->wm)), w->wm);
+		rc = win_timer_set(w, &k, key_due(w, v, early_since(w, &k, w->wm)), w->wm);
 	}
 	state_walk_end(&walk);
 	return rc;
@@ -370,7 +312,7 @@ static int
 session_add(struct win *w, struct op *op, const uint8_t *row, int64_t ts, const struct state_key *k)
 {
 	int64_t end = sat_add(ts, w->spec.size), start = ts, before, at,
-		since = early_since(w, k, w->session->early_at);
+		since = early_since(w, k, w->session_early);
 	struct keyed *v = state_find(w->map, 0, k);
 	uint32_t i = 0, n = v != NULL ? v->n : 0;
 	bool fresh, merged;
@@ -397,7 +339,7 @@ session_add(struct win *w, struct op *op, const uint8_t *row, int64_t ts, const 
 	    (rc = add_to(w, op, k, v, i, start, end)) != 0)
 		return rc;
 	at = due_at(w, sess_at(w, v, i), since);
-	return at < before ? timer_set(w, k, at, w->wm) : 0;
+	return at < before ? win_timer_set(w, k, at, w->wm) : 0;
 }
 
 /* ---- firing ---- */
@@ -405,27 +347,14 @@ session_add(struct win *w, struct op *op, const uint8_t *row, int64_t ts, const 
 static int
 due_push(struct win *w, const struct state_key *k, struct sess *s, bool own)
 {
-	struct session *t = w->session;
-	struct firing *d, f = { .start = s->start,
-				.end = s->end,
-				.hash = k->hash,
-				.key = t->keys.n,
-				.nkey = k->n,
-				.own = own,
-				.block = t->blocks.n };
+	struct win_due *d = win_due_add(w, k, s->start, s->end);
 
-	if (t->ndue == t->capdue) {
-		size_t cap = t->capdue != 0 ? 2 * t->capdue : 64;
-
-		if ((d = realloc(t->due, cap * sizeof(*d))) == NULL)
-			return ferr(FERR_NOMEM, "out of memory");
-		t->due = d;
-		t->capdue = cap;
-	}
-	if (buf_put(&t->keys, k->p, k->n) != 0 ||
-	    (own && buf_put(&t->blocks, block_of(s), w->asize) != 0))
+	if (d == NULL)
+		return FERR_NOMEM;
+	d->block = w->session_blocks.n;
+	if (own && buf_put(&w->session_blocks, block_of(s), w->asize) != 0)
 		return ferr(FERR_NOMEM, "out of memory");
-	t->due[t->ndue++] = f;
+	d->own = own;
 	return 0;
 }
 
@@ -470,103 +399,34 @@ key_look(struct win *w, const struct state_key *k, int64_t clock)
 
 	if (v == NULL)
 		return state_error(w->state);
-	if ((rc = key_fire(w, k, v, early_since(w, k, w->session->early_at), clock)) != 0)
+	if ((rc = key_fire(w, k, v, early_since(w, k, w->session_early), clock)) != 0)
 		return rc;
 	if (v->n == 0)
 		return state_drop(w->map, 0, v);
-	return timer_set(w, k, key_due(w, v, early_since(w, k, clock)), clock);
+	return win_timer_set(w, k, key_due(w, v, early_since(w, k, clock)), clock);
 }
 
-/* The timers of a namespace: those that have come are looked at, the others move on. */
-static int
-look(struct win *w, int64_t ns, int64_t clock)
-{
-	struct state_walk walk = { 0 };
-	const int64_t *at;
-	int rc = state_walk_begin(&walk, w->timers, ns, false);
-
-	while (rc == 0 && (at = state_walk_next(&walk, &rc)) != NULL) {
-		struct state_key k = state_key_of(w->timers, at);
-
-		rc = *at <= clock ? key_look(w, &k, clock) : timer_set(w, &k, *at, clock);
-	}
-	state_walk_end(&walk);
-	return rc != 0 ? rc : state_ns_drop(w->timers, ns);
-}
-
-static inline const uint8_t *
-key_at(const struct session *t, const struct firing *f)
-{
-	return f->nkey != 0 ? t->keys.p + f->key : NULL;
-}
-
-static int
-firing_order(const void *a, const void *b, void *cookie)
-{
-	const struct firing *x = a, *y = b;
-	const struct session *t = cookie;
-	uint32_t n = x->nkey < y->nkey ? x->nkey : y->nkey;
-	int c;
-
-	if (x->end != y->end)
-		return x->end < y->end ? -1 : 1;
-	if (x->start != y->start)
-		return x->start < y->start ? -1 : 1;
-	if (x->hash != y->hash)
-		return x->hash < y->hash ? -1 : 1;
-	c = n != 0 ? memcmp(key_at(t, x), key_at(t, y), n) : 0;
-	return c != 0 ? c : x->nkey < y->nkey ? -1 : x->nkey > y->nkey;
-}
-
-/* In the order of the firing.  Two timers of a key may have found the same early result. */
-static void
-sort_due(struct session *t)
-{
-	size_t n = 0;
-
-	if (t->ndue < 2)
-		return;
-	qsort_r(t->due, t->ndue, sizeof(*t->due), firing_order, t);
-	for (size_t i = 1; i < t->ndue; i++) {
-		if (firing_order(&t->due[n], &t->due[i], t) != 0)
-			t->due[++n] = t->due[i];
-	}
-	t->ndue = n + 1;
-}
-
-/*
- * Gather what is due.  Results go out by window end, so it is enough to go on to the next namespace
- * of timers, and what is gathered stays small; early results do not come by their window's end.
- */
+/* Early results do not come by their window's end: all of them are gathered. */
 static int
 session_next(struct win *w, struct op *op)
 {
-	struct session *t = w->session;
-	int64_t ns, next, clock;
 	int rc;
 
 	(void)op;
-	while ((t->ndue == 0 || w->spec.early != 0) && state_ns_next(w->timers, INT64_MIN, &ns) &&
-	       ns <= w->wm) {
-		clock = w->wm;
-		if (w->spec.early == 0 && state_ns_next(w->timers, ns + 1, &next) && next <= clock)
-			clock = next - 1;
-		if ((rc = look(w, ns, clock)) != 0)
-			return rc;
-	}
-	t->early_at = w->wm;
-	sort_due(t);
-	return t->ndue > 0;
+	if ((rc = win_timers_run(w, w->spec.early != 0, key_look)) != 0)
+		return rc;
+	w->session_early = w->wm;
+	return w->due.n > 0;
 }
 
 /* The block of a session that is still there. */
 static const void *
-find_block(struct win *w, const struct firing *f, const struct state_key *k)
+find_block(struct win *w, const struct win_due *d, const struct state_key *k)
 {
 	struct keyed *v = state_find(w->map, 0, k);
 
 	for (uint32_t i = 0; v != NULL && i < v->n; i++) {
-		if (sess_at(w, v, i)->start == f->start)
+		if (sess_at(w, v, i)->start == d->start)
 			return block_of(sess_at(w, v, i));
 	}
 	return NULL;
@@ -575,28 +435,27 @@ find_block(struct win *w, const struct firing *f, const struct state_key *k)
 static int
 session_result(struct win *w, struct win_result *r)
 {
-	struct session *t = w->session;
-	const struct firing *f;
+	const struct win_due *d;
 
-	if (t->idue == t->ndue)
+	if (w->due.i == w->due.n)
 		return 0;
-	f = &t->due[t->idue++];
-	r->key = (struct state_key){ f->hash, key_at(t, f), f->nkey };
-	r->block = f->own ? t->blocks.p + f->block : find_block(w, f, &r->key);
+	d = &w->due.v[w->due.i++];
+	r->key = win_due_key(w, d);
+	r->block = d->own ? w->session_blocks.p + d->block : find_block(w, d, &r->key);
 	if (r->block == NULL)
 		return state_error(w->state) != 0
 			   ? state_error(w->state)
 			   : ferr(FERR_CORRUPT, "a session that is due is not in state");
-	r->start = f->start;
-	r->end = f->end;
-	r->time = f->end - 1;
+	r->start = d->start;
+	r->end = d->end;
+	r->time = d->end - 1;
 	return 1;
 }
 
 static int
 session_done(struct win *w)
 {
-	due_clear(w);
+	forget_due(w);
 	return 0;
 }
 

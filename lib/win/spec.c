@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#define BEST_MAX 10000			    /* with --rank one record may move as many */
 #define LONGEST (100000 * 366 * 86400000LL) /* ms; window arithmetic stays far from overflow */
 
 static int
@@ -96,6 +97,19 @@ split_top(const char *a, unsigned *n, const char **expr)
 	return 0;
 }
 
+/* The operand of top. */
+static int
+parse_best(struct win_spec *s, const char *a)
+{
+	unsigned n = 0;
+	int rc = split_top(a, &n, &s->by);
+
+	if (rc == 0 && n > BEST_MAX)
+		return ferr(FERR_USAGE, "top keeps at most %d records of a key", BEST_MAX);
+	s->size = n;
+	return rc;
+}
+
 static int
 set_top(void *c, const char *a)
 {
@@ -120,7 +134,7 @@ const struct opt win_options[] = {
 	{ "ttl", 0, "DUR", "forget a key DUR of event time after its last record", set_ttl, false },
 	{ "top", 0, "N:EXPR", "give only the N results of a window with the greatest EXPR", set_top,
 	  false },
-	{ "rank", 0, "NAME", "with --top: add the rank as field NAME", set_rank, false },
+	{ "rank", 0, "NAME", "with --top or top: add the rank as field NAME", set_rank, false },
 	OPT_END,
 };
 
@@ -147,12 +161,33 @@ pair(const char *arg, bool count, int64_t *a, int64_t *b)
 	return slash != NULL ? unit_int(slash + 1, "the number of records", 1, 1000000000, b) : 0;
 }
 
+/* What has no meaning where records are kept. */
+static int
+check_rows(const struct win_spec *s, const char *word)
+{
+	if (s->aggs != NULL)
+		return ferr(FERR_USAGE,
+			    "--agg has no meaning with %s: it gives out whole records; put fmap "
+			    "--keep behind it to have fewer fields",
+			    word);
+	if (s->having != NULL)
+		return ferr(FERR_USAGE,
+			    "--having has no meaning with %s: it gives out records; put fmap "
+			    "--where behind it",
+			    word);
+	if (s->proc)
+		return ferr(FERR_USAGE, "--time proc has no meaning with %s: it goes by event time",
+			    word);
+	return 0;
+}
+
 static int
 check(const struct win_spec *s, const char *word)
 {
 	int64_t step = s->kind == WIN_TUMBLE ? s->size : s->slide;
 	bool aligned = s->kind == WIN_TUMBLE || s->kind == WIN_SLIDE || s->kind == WIN_CUMULATE;
 	bool timed = aligned || s->kind == WIN_SESSION;
+	int rc;
 
 	if (s->size > LONGEST || s->slide > LONGEST || s->early > LONGEST || s->ttl > LONGEST)
 		return ferr(FERR_USAGE, "%s: a time of more than 100000 years", word);
@@ -176,7 +211,7 @@ check(const struct win_spec *s, const char *word)
 	if (s->lateness != 0 && !timed)
 		return ferr(FERR_USAGE, "--lateness has no meaning with %s: nothing is late there",
 			    word);
-	if (s->late != NULL && !timed)
+	if (s->late != NULL && !timed && s->kind != WIN_FIRST)
 		return ferr(FERR_USAGE, "--late has no meaning with %s: nothing is late there",
 			    word);
 	if (s->early != 0 && !timed)
@@ -184,11 +219,13 @@ check(const struct win_spec *s, const char *word)
 	if (s->ttl != 0 && timed)
 		return ferr(FERR_USAGE,
 			    "--ttl has no meaning with %s: its state goes with the window", word);
+	if (s->kind >= WIN_FIRST && (rc = check_rows(s, word)) != 0)
+		return rc;
 	if (s->top_n != 0 && (!timed || s->kind == WIN_SESSION))
 		return ferr(FERR_USAGE,
 			    "--top needs windows that all keys share: tumble, slide or cumulate");
-	if (s->rank != NULL && s->top_n == 0)
-		return ferr(FERR_USAGE, "--rank goes with --top");
+	if (s->rank != NULL && s->top_n == 0 && s->kind != WIN_TOP)
+		return ferr(FERR_USAGE, "--rank goes with --top, or with the kind top");
 	return 0;
 }
 
@@ -203,7 +240,8 @@ win_parse_kind(struct win_spec *s, int argc, char **argv)
 
 	if (argc == 0)
 		return ferr(FERR_USAGE, "which windows? tumble 5m, slide 10m/1m, session 30m, "
-					"cumulate 1d/1h, count 100, global or running");
+					"cumulate 1d/1h, count 100, global, running, first, last "
+					"or top 3:.n");
 	for (k = 0; k < 10 && strcmp(word, kinds[k]) != 0; k++)
 		;
 	if (k == 10) {
@@ -212,18 +250,19 @@ win_parse_kind(struct win_spec *s, int argc, char **argv)
 			    near != NULL ? "; did you mean " : "", near != NULL ? near : "",
 			    near != NULL ? "?" : "");
 	}
-	if (k >= 7)
-		return ferr(FERR_NOTYET, "the window '%s' is not yet there", word);
 	s->kind = (enum win_kind)(k + 1);
-	want = k < 5 ? 2 : 1;
+	want = k < 5 || k == 9 ? 2 : 1;
 	if ((size_t)argc < want)
 		return ferr(FERR_USAGE, "%s needs %s", word,
-			    k == 4	       ? "a number of records, as in count 100"
+			    k == 4   ? "a number of records, as in count 100"
+			    : k == 9 ? "a number of records and what they are worth, as in 3:.n"
 			    : k == 1 || k == 3 ? "a size and a step, as in 1h/5m"
 					       : "a length, as in 5m");
 	if ((size_t)argc > want)
 		return ferr(FERR_USAGE, "'%s' is one word too many behind %s", argv[want], word);
-	if (want == 2)
+	if (k == 9)
+		rc = parse_best(s, argv[1]);
+	else if (want == 2)
 		rc = pair(argv[1], k == 4, &s->size, &s->slide);
 	if (rc != 0)
 		return ferr_prefix(rc, "%s", word);

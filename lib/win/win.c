@@ -16,9 +16,11 @@ int
 win_new(struct win **out, const struct win_spec *spec)
 {
 	static const struct win_kind_ops *const ops[] = {
-		NULL,	       &win_pane_ops,  &win_pane_ops,	&win_session_ops,
-		&win_pane_ops, &win_count_ops, &win_global_ops, &win_running_ops
+		NULL,		&win_pane_ops,	&win_pane_ops,	 &win_session_ops,
+		&win_pane_ops,	&win_count_ops, &win_global_ops, &win_running_ops,
+		&win_first_ops, &win_last_ops,	&win_best_ops
 	};
+	const char *aggs = spec->aggs;
 	struct win *w = calloc(1, sizeof(*w));
 	int rc;
 
@@ -29,10 +31,15 @@ win_new(struct win **out, const struct win_spec *spec)
 	w->wm = WM_MIN;
 	w->fired_end = w->early_at = w->early_ns = ROW_NOTIME;
 	w->empty_hash = key_hash(NULL, 0);
-	w->fields =
-	    spec->kind != WIN_COUNT && spec->kind != WIN_GLOBAL && spec->kind != WIN_RUNNING;
-	if ((rc = aggs_parse(&w->aggs, spec->aggs)) != 0)
+	w->fields = spec->kind < WIN_COUNT;
+	w->timed = w->fields || spec->kind == WIN_FIRST || spec->kind == WIN_LAST;
+	if (aggs == NULL && !w->ops->rows)
+		aggs = "count()";
+	if ((rc = aggs_parse(&w->aggs, aggs)) != 0)
 		rc = ferr_prefix(rc, "--agg");
+	if (rc == 0 && spec->by != NULL &&
+	    (rc = expr_parse(&w->by, spec->by, strlen(spec->by), 0)) != 0)
+		rc = ferr_prefix(rc, "top");
 	if (rc == 0 && spec->having != NULL &&
 	    (rc = expr_parse(&w->having, spec->having, strlen(spec->having), EXPR_HAVING)) != 0)
 		rc = ferr_prefix(rc, "--having");
@@ -46,7 +53,7 @@ win_new(struct win **out, const struct win_spec *spec)
 	if (rc == 0) {
 		w->asize = aggs_size(w->aggs);
 		w->plain = aggs_plain(w->aggs);
-		if ((w->scratch = calloc(1, w->asize)) == NULL)
+		if (w->asize > 0 && (w->scratch = calloc(1, w->asize)) == NULL)
 			rc = ferr(FERR_NOMEM, "out of memory");
 	}
 	if (rc != 0) {
@@ -66,12 +73,16 @@ win_free(struct win *w)
 		w->ops->close(w);
 	state_walk_end(&w->cur.walk); /* of a run that was cut off */
 	win_top_fini(w);
+	win_due_fini(w);
 	free(w->ahead.wm);
+	free(w->fields_out);
+	buf_fini(&w->row);
 	free(w->scratch);
 	free(w->signature);
 	buf_fini(&w->key);
 	expr_free(w->having);
 	expr_free(w->top);
+	expr_free(w->by);
 	tz_free(w->tz);
 	aggs_free(w->aggs);
 	free(w);
@@ -85,107 +96,9 @@ win_start(void *self, struct op *op)
 
 	if ((w->state = op_state(op)) == NULL)
 		return FERR_NOMEM;
-	if ((rc = w->ops->open(w)) != 0 || (rc = win_progress_open(w, op)) != 0)
+	if ((rc = w->ops->open(w, op)) != 0 || (rc = win_progress_open(w, op)) != 0)
 		return rc;
 	return w->spec.late != NULL ? op_side_open(op, &w->late, w->spec.late) : 0;
-}
-
-/* ---- schemas ---- */
-
-static int
-add_field(struct schema *s, const char *name)
-{
-	if (schema_find(s, name, strlen(name)) >= 0)
-		return ferr(
-		    FERR_USAGE,
-		    "two fields of the result are called '%s'; name an aggregate with name=", name);
-	return schema_add(s, name, strlen(name));
-}
-
-/* --having and --top read results, whose fields are all known. */
-static int
-check_names(const struct expr *e, const char *option, const struct schema *s)
-{
-	const char *name, *near;
-
-	for (unsigned i = 0; e != NULL && i < expr_nfields(e); i++) {
-		name = expr_field(e, i);
-		if (schema_find(s, name, strlen(name)) >= 0)
-			continue;
-		near = schema_near(s, name);
-		return ferr(FERR_USAGE, "%s: a result has no field '%s'%s%s%s", option, name,
-			    near != NULL ? "; did you mean '" : "", near != NULL ? near : "",
-			    near != NULL ? "'?" : "");
-	}
-	return 0;
-}
-
-/* Key fields, window_start and window_end, the aggregates, the rank. */
-static int
-result_schema(struct win *w, struct op *op, const struct schema *in)
-{
-	struct schema s;
-	int rc = 0;
-
-	schema_init(&s);
-	for (unsigned i = 0; i < in->nkey && rc >= 0; i++) {
-		if ((rc = add_field(&s, in->f[in->key[i]].name)) >= 0)
-			s.key[s.nkey++] = (uint16_t)rc;
-	}
-	s.keyed = in->keyed;
-	s.groups = in->groups;
-	if (w->fields && rc >= 0 && (rc = add_field(&s, "window_start")) >= 0)
-		rc = add_field(&s, "window_end");
-	for (unsigned i = 0; i < aggs_n(w->aggs) && rc >= 0; i++)
-		rc = add_field(&s, aggs_name(w->aggs, i));
-	if (w->spec.rank != NULL && rc >= 0)
-		rc = add_field(&s, w->spec.rank);
-	if (rc >= 0)
-		rc = op_set_schema(op, &s);
-	if (rc == 0 && (rc = check_names(w->having, "--having", &s)) == 0)
-		rc = check_names(w->top, "--top", &s);
-	if (rc == 0 && w->having != NULL)
-		rc = expr_bind(w->having, &s);
-	if (rc == 0 && w->top != NULL)
-		rc = expr_bind(w->top, &s);
-	schema_fini(&s);
-	return rc;
-}
-
-/* Is the input still keyed as results are? */
-static bool
-same_key(const struct win *w, const struct op *op, const struct schema *in)
-{
-	const struct schema *out = op_out_schema(op);
-	bool same = in->nkey == w->nkey;
-
-	for (unsigned i = 0; i < in->nkey && same; i++)
-		same = strcmp(in->f[in->key[i]].name, out->f[i].name) == 0;
-	return same;
-}
-
-int
-win_on_schema(void *self, struct op *op)
-{
-	struct win *w = self;
-	const struct schema *in = op_schema(op);
-	int rc;
-
-	if (in->changing)
-		return ferr(FERR_NOTYET, "aggregates over a changing stream are not yet there");
-	if ((rc = aggs_bind(w->aggs, in)) != 0)
-		return rc;
-	if (!w->bound) {
-		w->nkey = in->nkey;
-		if ((rc = result_schema(w, op, in)) != 0)
-			return rc;
-		w->bound = true;
-		return w->spec.proc ? win_wake(w, op) : 0; /* what a restore has found overdue */
-	}
-	return same_key(w, op, in)
-		   ? 0
-		   : ferr(FERR_CORRUPT, "the key changed in mid-stream, or since the state was "
-					"written");
 }
 
 /* ---- results ---- */
@@ -231,13 +144,12 @@ build_result(struct win *w, struct rowb *b, const struct state_key *k, const voi
 }
 
 int
-win_emit(struct win *w, struct op *op, const struct state_key *k, const void *block, int64_t start,
-	 int64_t end, int64_t time)
+win_build(struct win *w, struct op *op, struct buf *out, const struct state_key *k,
+	  const void *block, int64_t start, int64_t end, int64_t time)
 {
 	struct expr_ctx ctx = { .schema = op_out_schema(op),
 				.window_start = w->fields ? start : ROW_NOTIME,
 				.window_end = w->fields ? end : ROW_NOTIME };
-	struct buf *out = w->top_n_rows != NULL ? w->top_n_rows : op_rows_buf(op);
 	struct rowb b;
 	int rc;
 
@@ -259,9 +171,20 @@ win_emit(struct win *w, struct op *op, const struct state_key *k, const void *bl
 			return rc < 0 ? ferr_prefix(rc, "--having") : 0;
 		}
 	}
-	if (w->top_n_rows != NULL)
-		return win_top_add(w, op, b.at);
-	return op_rows_done(op, b.at, 1);
+	return 1;
+}
+
+int
+win_emit(struct win *w, struct op *op, const struct state_key *k, const void *block, int64_t start,
+	 int64_t end, int64_t time)
+{
+	struct buf *out = w->top_n_rows != NULL ? w->top_n_rows : op_rows_buf(op);
+	size_t at = out->n;
+	int rc;
+
+	if ((rc = win_build(w, op, out, k, block, start, end, time)) != 1)
+		return rc;
+	return w->top_n_rows != NULL ? win_top_add(w, op, at) : op_rows_done(op, at, 1);
 }
 
 /* A result that cannot be computed is a bad record; what is known of it is its key and window. */
@@ -315,10 +238,12 @@ take_row(struct win *w, struct op *op, struct expr_ctx *ctx, const uint8_t *row,
 	int64_t ts = now != ROW_NOTIME ? now : row_time(row);
 	int rc;
 
-	if (w->fields && (ts < TIME_LEAST || ts > TIME_MOST))
+	if (w->timed && (ts < TIME_LEAST || ts > TIME_MOST))
 		return ts == ROW_NOTIME
-			   ? ferr(FERR_DATA, "the record has no event time, which windows by time "
-					     "need; name its field with fsource --time FIELD")
+			   ? ferr(FERR_DATA,
+				  "the record has no event time, which %s; name its "
+				  "field with fsource --time FIELD",
+				  w->fields ? "windows by time need" : "first and last go by")
 			   : ferr(FERR_DATA, "the record's event time is out of range");
 	ctx->row = row;
 	if ((rc = aggs_eval(w->aggs, ctx)) != 0)
@@ -385,7 +310,8 @@ win_on_rows(void *self, struct op *op, uint8_t **p, uint8_t *end)
 		row += row_len(row);
 		*p = row;
 		w->nrows++;
-		if ((w->nrows & 15) == 0 && op_full(op))
+		/* With --rank one record may move as many as are kept. */
+		if (((w->nrows & 15) == 0 || w->fields_out != NULL) && op_full(op))
 			return 0;
 	}
 	return w->spec.proc ? win_wake(w, op) : 0;
@@ -396,7 +322,7 @@ win_on_rows(void *self, struct op *op, uint8_t **p, uint8_t *end)
 static int
 emit_cursor(struct win *w, struct op *op, bool all)
 {
-	struct win_result r;
+	struct win_result r = { 0 };
 	int rc;
 
 	for (;;) {
@@ -405,7 +331,9 @@ emit_cursor(struct win *w, struct op *op, bool all)
 		if ((rc = w->ops->result(w, &r)) != 1)
 			break;
 		w->nresults++;
-		if ((rc = win_fire(w, op, &r.key, r.block, r.start, r.end, r.time)) != 0)
+		rc = r.row != NULL ? win_give(w, op, r.row, ROW_INSERT, r.key.hash, 0)
+				   : win_fire(w, op, &r.key, r.block, r.start, r.end, r.time);
+		if (rc != 0)
 			break;
 	}
 	state_walk_end(&w->cur.walk);
@@ -498,6 +426,8 @@ warn_unseen(struct win *w, struct op *op)
 {
 	for (unsigned i = 0; i < aggs_nfields(w->aggs); i++)
 		op_warn_unseen(op, op_schema(op), aggs_field(w->aggs, i));
+	for (unsigned i = 0; w->by != NULL && i < expr_nfields(w->by); i++)
+		op_warn_unseen(op, op_schema(op), expr_field(w->by, i));
 }
 
 static void

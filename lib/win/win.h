@@ -1,6 +1,6 @@
 /*
- * win -- windows over keyed records: assign, aggregate, fire.  Rules C1-C15 and C20, as the tests
- * name them; fwindow(1) tells them.
+ * win -- windows over keyed records: assign, aggregate, fire.  Rules C1-C15, C20 and C41, as the
+ * tests name them; fwindow(1) tells them.
  *
  * Aligned windows (tumble, slide, cumulate) are built from panes: every record is added to one
  * pane, the greatest common divisor of size and step, and a window is a run of panes.  A window of
@@ -10,6 +10,10 @@
  * windows instead.
  *
  * A firing emits by window end, window start, key hash, key bytes.
+ *
+ * first, last and top keep records rather than aggregates, and give out records.  last, top, and
+ * running over a changing stream give out changes: +I the first time, -U and +U, -D.  A -U or -D
+ * has the event time of the row that it takes back.
  */
 #ifndef WIN_WIN_H
 #define WIN_WIN_H
@@ -24,21 +28,26 @@ enum win_kind {
 	WIN_CUMULATE,
 	WIN_COUNT,
 	WIN_GLOBAL,
-	WIN_RUNNING
+	WIN_RUNNING,
+	WIN_FIRST,
+	WIN_LAST,
+	WIN_TOP
 };
 
 struct win_spec {
 	enum win_kind kind;
-	int64_t size;  /* ms; cumulate: the longest; count: records */
+	int64_t size;  /* ms; cumulate: the longest; count, top: records */
 	int64_t slide; /* ms between windows; cumulate: the step; count: records */
 	int64_t offset, lateness, early, ttl; /* ms; early, ttl 0: none */
 	bool proc;			      /* processing time */
-	const char *tz, *aggs, *having, *late, *rank, *top;
-	unsigned top_n; /* 0: all */
+	const char *tz, *having, *late, *rank, *top;
+	const char *aggs; /* NULL: count(), or none where records are kept */
+	const char *by;	  /* the kind top: EXPR */
+	unsigned top_n;	  /* --top; 0: all */
 };
-#define WIN_SPEC_INIT             \
-	{                         \
-		.aggs = "count()" \
+#define WIN_SPEC_INIT \
+	{             \
+		0     \
 	}
 
 extern const struct opt win_options[]; /* conf: struct win_spec */

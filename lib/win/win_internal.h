@@ -5,12 +5,19 @@
 #include "base/time.h"
 #include "coord/wm.h"
 #include "expr/agg.h"
+#include "op/bag.h"
 #include "row/key.h"
 #include "state/state.h"
 #include "win/win.h"
 
+/* What a key's value begins with where it lives as long as its key does (ttl.c). */
+struct win_head {
+	int64_t time; /* the greatest event time of its records; ROW_NOTIME: none */
+};
+
 /* One result that is due. */
 struct win_result {
+	const uint8_t *row; /* the record that is the result; NULL: it is made of the block */
 	struct state_key key;
 	const void *block;
 	int64_t start, end, time; /* of the window, UTC; of the result */
@@ -39,20 +46,21 @@ struct win_kind_ops {
 	/* Make the next thing that is due at w->wm ready: 1 there is one, 0 none, or an error. */
 	int (*next)(struct win *w, struct op *op);
 	/* Its next result, good until the next call into state or win: 1, 0 at the end, or an
-	 * error. */
+	 * error.  (This and done: NULL where nothing is ever due.) */
 	int (*result)(struct win *w, struct win_result *r);
 	/* All of them have been emitted. */
 	int (*done)(struct win *w);
 	/* Processing time: wall clock ms when next() has something, WIN_NEVER; NULL: never. */
 	int64_t (*due)(struct win *w);
-	int (*open)(struct win *w); /* open the maps */
+	int (*open)(struct win *w, struct op *op); /* open the maps */
 	/* State and w->wm are those of a checkpoint: derive the rest; NULL: there is none. */
 	int (*restored)(struct win *w);
 	void (*close)(struct win *w); /* or NULL */
 	bool timed; /* add looks the row's hash up in namespace w->hi of w->map, else in 0 */
+	bool rows;  /* keeps and gives out records, and has no aggregates */
 };
 extern const struct win_kind_ops win_pane_ops, win_session_ops, win_count_ops, win_global_ops,
-    win_running_ops;
+    win_running_ops, win_first_ops, win_last_ops, win_best_ops;
 
 struct top_item {
 	size_t at;     /* of the row in top_rows */
@@ -82,7 +90,22 @@ struct win_ahead {
 	int64_t most;
 };
 
-struct session;
+/* A key that has come due, and what of it. */
+struct win_due {
+	int64_t end, start;
+	uint64_t hash;
+	size_t key; /* in keys */
+	uint32_t nkey;
+	/* sessions: the block is ours when the session is gone, else it is still in state */
+	bool own;
+	size_t block; /* in session_blocks */
+};
+
+struct win_dues {
+	struct win_due *v; /* once sorted: in the order of the firing */
+	size_t n, cap, i;
+	struct buf keys;
+};
 
 struct win {
 	struct win_spec spec;
@@ -97,16 +120,23 @@ struct win {
 		size_t head;
 	} heads[2];
 	unsigned nheads;
-	struct expr *having, *top;
+	struct expr *having, *top, *by;
 	struct tz *tz;
 	struct state *state;	  /* op's */
-	struct state_map *map;	  /* panes, sessions, counters: the state proper */
+	struct state_map *map;	  /* panes, sessions, counters, rows: the state proper */
 	struct state_map *total;  /* aligned windows of several panes: the window that fired last */
-	struct state_map *timers; /* sessions: when keys are to be looked at */
-	bool bound;		  /* the input's schema is known */
-	int64_t wm_before_end;	  /* the last one before WM_MAX */
-	int64_t wm;		  /* event time or, with spec.proc, the wall clock - 1 */
-	int64_t row_wm;		  /* what counts for the row at hand: that of its key group */
+	struct state_map *timers; /* when keys are to be looked at (timer.c) */
+	struct state_map *changes; /* running: the keys of a changing stream */
+	struct state_map *pending; /* first: rows whose time has not come */
+	struct bag_type bag;	   /* first, last, top: of the map that holds rows */
+	struct buf row;		   /* first: the row that is the result at hand */
+	int *fields_out;	   /* --rank of records: where the input's fields go */
+	unsigned rank;		   /* ... and the rank */
+	bool bound;		   /* the input's schema is known */
+	bool changing;		   /* ... and it has -U, +U, -D */
+	int64_t wm_before_end;	   /* the last one before WM_MAX */
+	int64_t wm;		   /* event time or, with spec.proc, the wall clock - 1 */
+	int64_t row_wm;		   /* what counts for the row at hand: that of its key group */
 	struct win_numbers numbers;
 	struct win_ahead ahead;
 	struct op_side *late;
@@ -115,6 +145,7 @@ struct win {
 	uint64_t nrows;
 	uint64_t nresults;
 	bool fields; /* results have window_start and window_end */
+	bool timed;  /* records need an event time */
 	unsigned nkey;
 	struct buf key;	     /* canonical key bytes of the row at hand */
 	uint64_t empty_hash; /* of no key */
@@ -127,9 +158,12 @@ struct win {
 	    at_end; /* local; the window that total holds (at_start == at_end: none) */
 	int64_t
 	    fired_end; /* local end of the last window that is known to be over; ROW_NOTIME: none */
-	int64_t early_at;	 /* watermark up to which early results have been given */
-	int64_t early_ns;	 /* windows up to this end have been looked at in this round */
-	struct session *session; /* what session windows keep beside the state */
+	int64_t early_at; /* watermark up to which early results have been given */
+	int64_t early_ns; /* windows up to this end have been looked at in this round */
+	struct win_dues due;
+	/* session windows */
+	struct buf session_blocks; /* of due */
+	int64_t session_early;	   /* early results have been given up to this watermark */
 	/* --top: results of the window at hand, and their order */
 	struct buf *top_n_rows; /* &top_rows while a window's results are gathered, else NULL */
 	struct buf top_rows;
@@ -172,7 +206,13 @@ gcd(int64_t a, int64_t b)
 	return a;
 }
 
-/* Emit one result; FERR_DATA when an aggregate cannot be computed (overflow). */
+/*
+ * Append a result to out: 1, or 0 when --having does not let it pass; FERR_DATA when an aggregate
+ * cannot be computed (overflow).
+ */
+int win_build(struct win *w, struct op *op, struct buf *out, const struct state_key *k,
+	      const void *block, int64_t start, int64_t end, int64_t time);
+/* Emit one result. */
 int win_emit(struct win *w, struct op *op, const struct state_key *k, const void *block,
 	     int64_t start, int64_t end, int64_t time);
 /* The same for a window that fires: a result that cannot be computed goes to --on-bad. */
@@ -205,6 +245,70 @@ win_failed(const struct win *w)
 	return rc != 0 ? rc : FERR_NOMEM;
 }
 
+/* ---- rows.c: kinds that give out records ---- */
+
+/* The input's schema: set that of the output. */
+int win_rows_schema(struct win *w, struct op *op);
+/* Emit record `row` of the input as a row of that kind, with that rank (from 1; with --rank). */
+int win_give(struct win *w, struct op *op, const uint8_t *row, enum row_kind kind, uint64_t hash,
+	     uint64_t rank);
+/* The map whose values have the key's rows behind that head. */
+int win_bag_open(struct win *w, struct op *op, struct state_map **out, const char *name,
+		 size_t head);
+
+/* ---- best.c: top ---- */
+
+/* 64 bits that order as values do (val_cmp), or are equal. */
+uint64_t win_image(const struct val *v);
+
+/* ---- changes.c: running over a changing stream ---- */
+
+int win_changes_open(struct win *w);
+/* The first schema is there, and the stream changes. */
+int win_changes_bind(struct win *w);
+int win_changes_add(struct win *w, struct op *op, const uint8_t *row, int64_t ts,
+		    const struct state_key *k);
+/* Does the row add a record, or take one back? */
+static inline bool
+win_row_adds(const uint8_t *row)
+{
+	return row_kind(row) == ROW_INSERT || row_kind(row) == ROW_AFTER;
+}
+/* The record takes back what is not there: FERR_DATA, unless --ttl may have forgotten it. */
+int win_not_there(const struct win *w);
+
+/* ---- ttl.c: values of w->map that begin with a struct win_head ---- */
+
+/* The key's value to be read when a record of time ts comes; NULL: there is none, or it has
+ * expired, or an error (*rc). */
+void *win_look_up(struct win *w, int64_t ts, const struct state_key *k, int *rc);
+/* The key's value to be changed, with the record's time in its head; new and expired ones are made
+ * anew.  NULL: an error. */
+void *win_touch(struct win *w, int64_t ts, const struct state_key *k);
+/* Drop what has expired by time `now`. */
+int win_expire(struct win *w, int64_t now);
+/* Do so now and then: `next` of kinds whose results go out with their records. */
+int win_sweep(struct win *w, struct op *op);
+int win_sweep_restored(struct win *w);
+
+/* ---- timer.c: when keys are to be looked at, and what has come due ---- */
+
+int win_timers_open(struct win *w);
+/* See that the key is looked at by `at`; the time is clock. */
+int win_timer_set(struct win *w, const struct state_key *k, int64_t at, int64_t clock);
+/*
+ * Call look for the keys whose timers have come by w->wm, time by time, until something is due
+ * (all: to the end), and sort what is.  What it finds due up to clock comes before all that is due
+ * later.
+ */
+int win_timers_run(struct win *w, bool all,
+		   int (*look)(struct win *w, const struct state_key *k, int64_t clock));
+/* Note that it is due; NULL without memory. */
+struct win_due *win_due_add(struct win *w, const struct state_key *k, int64_t start, int64_t end);
+struct state_key win_due_key(const struct win *w, const struct win_due *d);
+void win_due_clear(struct win *w);
+void win_due_fini(struct win *w);
+
 /* ---- progress.c: what a restore needs beside the state ---- */
 
 int win_sign(struct win *w); /* make w->signature */
@@ -228,6 +332,8 @@ int win_map_open(struct win *w, struct state_map **out, const char *name, size_t
 int win_block_add(struct win *w, void *block);
 int win_block_merge(struct win *w, void *into, const void *from);
 int win_block_unmerge(struct win *w, void *block, const void *other);
+/* Take the evaluated row out again (FERR_AGAIN as aggs_retract). */
+int win_block_retract(struct win *w, void *block);
 void win_block_clear(struct win *w, void *block);
 /* A block among others: its length (u32), then its bytes.  get reads from *p, which it moves, into
  * an empty block; FERR_CORRUPT when that is none. */

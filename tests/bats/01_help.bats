@@ -1,7 +1,7 @@
 # What every command does before it reads anything.
 load common
 
-TOOLS='fsource fkey fmap fwindow fsink fcat'
+TOOLS='fsource fkey fmap fwindow fjoin fsink fcat'
 
 @test "-h is one screen on stdout and begins with examples" {
 	for c in $TOOLS; do
@@ -31,7 +31,7 @@ TOOLS='fsource fkey fmap fwindow fsink fcat'
 }
 
 @test "no argument and a terminal on stdin: short help, status 2" {
-	for c in fkey fwindow fsink; do
+	for c in fkey fwindow fjoin fsink; do
 		rc=0
 		script -qec "$c" /dev/null >out </dev/null || rc=$?
 		[ "$rc" = 2 ] || { echo "$c: status $rc"; return 1; }
@@ -45,6 +45,8 @@ TOOLS='fsource fkey fmap fwindow fsink fcat'
 	[ ! -s out ]
 	fails 2 "fwindow tumble 5m --latenes 5s </dev/null"
 	says "did you mean" "--lateness"
+	fails 2 "fjoin a b --on id --wthin 5s"
+	says "did you mean" "--within"
 }
 
 @test "names are whole words: no abbreviations, no bundles" {
@@ -56,12 +58,16 @@ TOOLS='fsource fkey fmap fwindow fsink fcat'
 @test "a kind of window that is not there gets did you mean" {
 	fails 2 "fwindow tumbel 5m </dev/null"
 	says "did you mean" tumble
+	fails 2 "fjoin a b --on id --window 'tumbel 5m'"
+	says "did you mean" tumble
 }
 
 @test "a bare number where a unit is needed is an error that says so" {
 	fails 2 "fwindow tumble 5 </dev/null"
 	says unit "5s|5m"
 	fails 2 "fsource x --time t --out-of-order 10"
+	says unit
+	fails 2 "fjoin a b --on id --within 10"
 	says unit
 	fails 2 "fwindow tumble 5m --mem 100 </dev/null"
 	says unit

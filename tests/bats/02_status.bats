@@ -5,10 +5,16 @@ load common
 	fails 2 "fsource nope.ndjson -o json"
 	says 'nope\.ndjson' "no such file|not there|does not exist|cannot"
 	fails 2 "fsource nope.ndjson | fsink -"
+	: >in
+	for words in "nope.ndjson in --ttl inf" "in nope.ndjson --ttl inf" "in nope.ndjson --lookup"; do
+		fails 2 "fjoin $words --on k"
+		says 'nope\.ndjson' "no such file"
+	done
 }
 
 @test "no byte at all on stdin is an error, except at fsource" {
-	for c in "fkey k" "fmap --keep k" "fwindow tumble 5s" "fsink -" "fcat"; do
+	echo '{"k":1}' >in
+	for c in "fkey k" "fmap --keep k" "fwindow tumble 5s" "fjoin - in --on k --ttl inf" "fsink -" "fcat"; do
 		fails 1 "$c </dev/null"
 		says .
 	done
@@ -18,6 +24,9 @@ load common
 
 @test "| head -3 ends quietly, the stages before it with status 0" {
 	seq -f '{"a":%.0f}' 200000 >in
+	px "fjoin in in --on a --ttl inf | fsink - | head -3"
+	[ "$(cat each)" = "0 0 0" ]
+	quiet
 	px "fsource in | fmap --set 'b = .a + 1' | fsink - | head -3"
 	[ "$(cat each)" = "0 0 0 0" ]
 	quiet

@@ -179,8 +179,9 @@ def window_spec(join):
 
 
 def session_key(join, side, row):
-    """As a window's key null is a value like any other; it only matches nothing."""
-    return tuple(o.canonical(o.field(row.fields, p)) for p in (join.left_on if side == "l" else join.right_on))
+    """A null equals nothing, so a row with one has a session of its own."""
+    k = key(row, join.left_on if side == "l" else join.right_on)
+    return k if k is not None else (side, row.seq)
 
 
 def sessions(times, gap):

@@ -166,7 +166,7 @@ class Job:
             pool = tuple(k for k in pool if k is not True and k != "\u00e9\"\n")
         sessions = join.kind == "window" and rng.random() < 0.3
         self.sessions = sessions
-        shape = argparse.Namespace(nulls=not sessions or (join.type in ("inner", "semi") and not self.late),
+        shape = argparse.Namespace(nulls=True,
                                    fixed={"t", "v", *left_keys} if collide else set(), ragged=not as_csv,
                                    wide=rng.random() < 0.3)
         if len(pool) < 10 or join.kind in ("ttl", "window", "lookup"):

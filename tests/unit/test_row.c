@@ -177,6 +177,67 @@ T(remap_moves_drops_and_leaves_holes)
 	buf_fini(&out);
 }
 
+T(fields_of_two_rows_stand_side_by_side)
+{
+	struct val v[3] = { str("alice"), VAL_NULLV, str("a text of more than sixteen bytes") };
+	struct val u[3] = { val_bool(true), { .t = VAL_ABSENT }, str("") };
+	static const int map[] = { 4, 5, 3 };
+	struct buf out = BUF_INIT;
+	struct rowb w;
+	size_t len;
+	uint8_t *r = make(v, 3, &len), *s = make(u, 3, &len);
+
+	T_INT(rowb_begin(&w, &out, 6, ROW_INSERT, 1), 0);
+	T_INT(rowb_fields(&w, r, NULL), 0);
+	T_INT(rowb_fields(&w, s, map), 0);
+	T_INT(rowb_end(&w), 0);
+	T_OK(row_check(out.p, out.n));
+	T_MEM(row_raw(out.p, 0).s, row_raw(out.p, 0).n, "alice", 5);
+	T_INT(row_tag(out.p, 1), VAL_NULL);
+	T_MEM(row_raw(out.p, 2).s, row_raw(out.p, 2).n, v[2].s, v[2].n);
+	T_INT(row_tag(out.p, 3), VAL_STR);
+	T_INT(row_raw(out.p, 3).n, 0);
+	T_INT(row_raw(out.p, 4).i, 1);
+	T_INT(row_tag(out.p, 5), VAL_ABSENT);
+	free(r);
+	free(s);
+	buf_fini(&out);
+}
+
+/* A sound row from outside may have several fields over the same bytes. */
+T(fields_that_share_their_text_are_copied_each)
+{
+	enum { N = 40, BYTES = 500 };
+	char *text = calloc(1, ROW_MAX / 2);
+	struct val v[N] = { val_text(VAL_BYTES, text, BYTES) };
+	struct buf out = BUF_INIT;
+	struct rowb w;
+	size_t len;
+	uint8_t *r = make(v, N, &len);
+
+	for (unsigned i = 1; i < N; i++) {
+		memcpy(r + ROW_HDR + 8 * i, r + ROW_HDR, 8);
+		r[ROW_TAGS(N) + i] = VAL_BYTES;
+	}
+	T_OK(row_check(r, len));
+	T_INT(rowb_begin(&w, &out, N, ROW_INSERT, 1), 0);
+	T_INT(rowb_fields(&w, r, NULL), 0);
+	T_INT(rowb_end(&w), 0);
+	T_OK(row_check(out.p, out.n));
+	T_OK(out.n > N * BYTES);
+	T_MEM(row_raw(out.p, N - 1).s, row_raw(out.p, N - 1).n, text, BYTES);
+	free(r);
+	v[0] = val_text(VAL_BYTES, text, ROW_MAX / 2);
+	r = make(v, 1, &len);
+	T_INT(rowb_begin(&w, &out, 3, ROW_INSERT, 1), 0);
+	T_INT(rowb_fields(&w, r, NULL), 0);
+	T_INT(rowb_fields(&w, r, (const int[]){ 1 }), FERR_LIMIT);
+	rowb_drop(&w);
+	free(r);
+	free(text);
+	buf_fini(&out);
+}
+
 T(marks)
 {
 	uint8_t m[ROW_MARK];

@@ -94,6 +94,9 @@ T(words_name_a_kind_with_its_sizes)
 		{ "count 100/10", WIN_COUNT, 100, 10 },
 		{ "global", WIN_GLOBAL, 0, 0 },
 		{ "running", WIN_RUNNING, 0, 0 },
+		{ "first", WIN_FIRST, 0, 0 },
+		{ "last", WIN_LAST, 0, 0 },
+		{ "top 3:.v", WIN_TOP, 3, 0 },
 	};
 
 	for (size_t i = 0; i < sizeof(in) / sizeof(in[0]); i++) {
@@ -164,6 +167,58 @@ T(C7_the_offset_is_shorter_than_the_size_or_the_slide)
 
 		s.offset = in[i].off;
 		T_INT(parse(&s, in[i].words), in[i].rc);
+	}
+}
+
+/* In the order of val_cmp. */
+static const struct val worth[] = {
+	{ .t = VAL_BOOL, .i = 0 },
+	{ .t = VAL_BOOL, .i = 1 },
+	{ .t = VAL_F64, .f = -1e308 },
+	{ .t = VAL_I64, .i = INT64_MIN },
+	{ .t = VAL_I64, .i = INT64_MIN + 1 },
+	{ .t = VAL_F64, .f = -1.5 },
+	{ .t = VAL_I64, .i = -1 },
+	{ .t = VAL_F64, .f = -5e-324 },
+	{ .t = VAL_F64, .f = -0.0 },
+	{ .t = VAL_I64, .i = 0 },
+	{ .t = VAL_F64, .f = 0.0 },
+	{ .t = VAL_F64, .f = 5e-324 },
+	{ .t = VAL_I64, .i = 1 },
+	{ .t = VAL_F64, .f = 1.0 },
+	{ .t = VAL_F64, .f = 9007199254740992.0 },
+	{ .t = VAL_I64, .i = 9007199254740993 },
+	{ .t = VAL_I64, .i = INT64_MAX },
+	{ .t = VAL_F64, .f = 9223372036854775808.0 },
+	{ .t = VAL_F64, .f = 1e308 },
+	{ .t = VAL_TIME, .i = INT64_MIN },
+	{ .t = VAL_TIME, .i = -1 },
+	{ .t = VAL_TIME, .i = 0 },
+	{ .t = VAL_TIME, .i = INT64_MAX },
+	{ .t = VAL_STR, .n = 0, .s = "" },
+	{ .t = VAL_STR, .n = 1, .s = "\0" },
+	{ .t = VAL_STR, .n = 1, .s = "a" },
+	{ .t = VAL_BYTES, .n = 2, .s = "a\0" },
+	{ .t = VAL_STR, .n = 8, .s = "abcdefgh" },
+	{ .t = VAL_STR, .n = 8, .s = "abcdefgi" },
+	{ .t = VAL_STR, .n = 9, .s = "abcdefgi0" },
+	{ .t = VAL_STR, .n = 2, .s = "\xff\xff" },
+	{ .t = VAL_JSON, .n = 2, .s = "[]" },
+	{ .t = VAL_JSON, .n = 2, .s = "{}" },
+};
+
+T(images_order_as_values_do_or_are_equal)
+{
+	size_t n = sizeof(worth) / sizeof(worth[0]);
+
+	for (size_t i = 0; i < n; i++) {
+		for (size_t j = 0; j < n; j++) {
+			int c = val_cmp(&worth[i], &worth[j]);
+			uint64_t a = win_image(&worth[i]), b = win_image(&worth[j]);
+
+			if (c == 0 ? a != b : c < 0 ? a > b : a < b)
+				T_FAIL("values %zu and %zu: %d", i, j, c);
+		}
 	}
 }
 

@@ -93,7 +93,7 @@ check: deps-build
 check-fuzz: deps-build
 	@scripts/deps test
 	@$(MAKE) --no-print-directory fuzz
-	@scripts/check-fuzz
+	@scripts/check-fuzz $(FUZZ_SECONDS)
 
 check-crash check-chaos: deps-build
 	@scripts/deps test

@@ -182,6 +182,17 @@ expr_bind(struct expr *e, const struct schema *s)
 	return bind(e, s, false);
 }
 
+void
+expr_bind_at(struct expr *e, const struct schema *s, const uint32_t *at)
+{
+	for (unsigned i = 0; i < e->nfields; i++) {
+		struct expr_field *f = e->field[i];
+		int k = schema_find(s, f->name, f->n);
+
+		f->slot = k >= 0 ? at[k] : EXPR_UNBOUND;
+	}
+}
+
 int
 expr_bind_right(struct expr *e, const struct schema *s)
 {
@@ -216,6 +227,14 @@ expr_is_path(const struct expr *e, const char **last, const char **joined)
 	if (joined != NULL)
 		*joined = e->joined;
 	return true;
+}
+
+struct val
+expr_field_made(const struct expr_field *f, const struct expr_ctx *c)
+{
+	if (f->slot >= EXPR_MADE && f->slot != EXPR_UNBOUND)
+		return c->made[f->slot - EXPR_MADE];
+	return (struct val){ .t = VAL_ABSENT };
 }
 
 /* -- evaluation ------------------------------------------------------------------------------ */

@@ -32,6 +32,14 @@ void expr_free(struct expr *e);
 /* Resolve field names to numbers; call again whenever the schema has grown.  Unknown fields are
  * absent (null). Cheap when nothing changed. */
 int expr_bind(struct expr *e, const struct schema *s);
+/*
+ * The same where the fields of s do not stand in the row that evaluation gets as they do in s:
+ * field i is that row's slot at[i]; or value k of what is computed beside it (expr_ctx.made), for
+ * EXPR_MADE + k; or absent, for EXPR_UNBOUND.
+ */
+#define EXPR_MADE (1u << 16)
+#define EXPR_UNBOUND UINT32_MAX
+void expr_bind_at(struct expr *e, const struct schema *s, const uint32_t *at);
 /* EXPR_LR: the same for the fields of .r; expr_bind is for those of .l then. */
 int expr_bind_right(struct expr *e, const struct schema *s);
 
@@ -50,6 +58,8 @@ struct expr_ctx {
 	const uint8_t *right;		  /* EXPR_LR: the other row */
 	const struct schema *schema;	  /* of row: ts(), key() */
 	int64_t window_start, window_end; /* EXPR_HAVING; ROW_NOTIME: null */
+	const struct val *made;		  /* expr_bind_at */
+	const int64_t *time;		  /* ts(); NULL: the row's */
 };
 
 /* Evaluate.  Missing fields give null; *v is never VAL_ABSENT or VAL_CELL. */

@@ -343,7 +343,7 @@ fn_hash(struct expr *e, const struct node *n, const struct val *a, struct val *v
 static int
 eval_ts(struct expr *e, const struct node *n, const struct expr_ctx *c, struct val *v)
 {
-	int64_t ms = c->row != NULL ? row_time(c->row) : ROW_NOTIME;
+	int64_t ms = c->time != NULL ? *c->time : c->row != NULL ? row_time(c->row) : ROW_NOTIME;
 
 	(void)e, (void)n;
 	*v = ms != ROW_NOTIME ? val_time(ms) : VAL_NULLV;

@@ -20,7 +20,6 @@
 #define EXPR_HEIGHT_MAX 1000	/* nodes from root to leaf: bounds the stack of evaluation */
 #define EXPR_ARGS_MAX 4		/* of a plain function */
 #define EXPR_ARGS_ANY UINT8_MAX /* at most: no bound */
-#define EXPR_UNBOUND UINT32_MAX /* slot of a field that the schema does not have */
 
 /* Memory in chunks that never move; kept for reuse until expr_arena_fini. */
 struct expr_arena {
@@ -39,8 +38,8 @@ void expr_arena_fini(struct expr_arena *a);
 struct expr_field {
 	const char *name; /* NUL-terminated */
 	uint32_t n;
-	uint32_t slot;
-	bool right; /* of the right row of a join */
+	uint32_t slot; /* or EXPR_MADE + k, or EXPR_UNBOUND */
+	bool right;    /* of the right row of a join */
 };
 
 /* One step of a path behind its field: .name or [index]. */
@@ -127,13 +126,16 @@ struct expr {
 
 /* -- reading rows and evaluating ------------------------------------------------------------- */
 
+/* A field that is not in the row: computed, or absent. */
+struct val expr_field_made(const struct expr_field *f, const struct expr_ctx *c);
+
 static inline struct val
 expr_field_raw(const struct expr_field *f, const struct expr_ctx *c)
 {
 	const uint8_t *row = f->right ? c->right : c->row;
 
-	if (__builtin_expect(row == NULL, 0))
-		return (struct val){ .t = VAL_ABSENT };
+	if (__builtin_expect(row == NULL || f->slot >= row_n(row), 0))
+		return expr_field_made(f, c);
 	return row_raw(row, f->slot);
 }
 
@@ -236,6 +238,8 @@ expr_call_fn expr_fn_regex_extract;
 expr_call_fn expr_fn_time, expr_fn_year, expr_fn_month, expr_fn_day, expr_fn_hour, expr_fn_minute;
 expr_call_fn expr_fn_second, expr_fn_weekday, expr_fn_strftime, expr_fn_trunc;
 expr_eval_fn expr_eval_concat;
+/* split(s, sep)[k], k a constant int: the piece in s, and no array is made. */
+expr_eval_fn expr_eval_piece;
 
 /* -- regular expressions (PCRE2) ------------------------------------------------------------- */
 

@@ -287,12 +287,14 @@ add_step(struct parser *p, struct node *n, const struct val *by)
 static struct node *
 add_index(struct parser *p, struct node *n, struct node *by)
 {
+	bool piece = n->fn != NULL && n->fn->call == expr_fn_split && by->kind == N_CONST &&
+		     by->k.t == VAL_I64;
 	struct node *x;
 
 	if ((n->kind == N_FIELD || n->kind == N_PATH) && by->kind == N_CONST &&
 	    (by->k.t == VAL_I64 || by->k.t == VAL_STR))
 		return add_step(p, n, &by->k);
-	if ((x = new_node(p, expr_eval_index, n->at)) == NULL)
+	if ((x = new_node(p, piece ? expr_eval_piece : expr_eval_index, n->at)) == NULL)
 		return NULL;
 	if (!add_arg(p, x, n) || !add_arg(p, x, by))
 		return NULL;

@@ -200,17 +200,24 @@ piece_end(const struct val *s, const struct val *sep, size_t from, size_t *skip)
 	return to != SIZE_MAX ? to : s->n;
 }
 
+static int
+need_split(const struct expr *e, const struct node *n, const struct val *a)
+{
+	if (a[0].t == VAL_STR && a[1].t == VAL_STR)
+		return 0;
+	return expr_bad(e, n, "split() needs strings, not %s: use str()",
+			expr_type(a[0].t != VAL_STR ? &a[0] : &a[1]));
+}
+
 int
 expr_fn_split(struct expr *e, const struct node *n, const struct val *a, struct val *v)
 {
 	struct buf *b = &e->scratch;
 	size_t at = b->n, from = 0, to, skip;
-	int rc;
+	int rc = need_split(e, n, a);
 
-	if (a[0].t != VAL_STR || a[1].t != VAL_STR)
-		return expr_bad(e, n, "split() needs strings, not %s: use str()",
-				expr_type(a[0].t != VAL_STR ? &a[0] : &a[1]));
-	rc = buf_putc(b, '[');
+	if (rc == 0)
+		rc = buf_putc(b, '[');
 	while (rc == 0 && !(a[1].n == 0 && a[0].n == 0)) {
 		to = piece_end(&a[0], &a[1], from, &skip);
 		if (from > 0)
@@ -226,6 +233,32 @@ expr_fn_split(struct expr *e, const struct node *n, const struct val *a, struct 
 	if (rc == 0)
 		rc = buf_putc(b, ']');
 	return expr_put_scratch(e, rc, VAL_JSON, at, v);
+}
+
+int
+expr_eval_piece(struct expr *e, const struct node *n, const struct expr_ctx *c, struct val *v)
+{
+	const struct node *split = n->arg[0];
+	int64_t before = n->arg[1]->k.i;
+	size_t from = 0, to, skip;
+	struct val a[2];
+	int rc;
+
+	if ((rc = expr_value(e, split->arg[0], c, &a[0])) != 0 ||
+	    (rc = expr_value(e, split->arg[1], c, &a[1])) != 0)
+		return rc;
+	*v = VAL_NULLV;
+	if (a[0].t <= VAL_NULL || a[1].t <= VAL_NULL)
+		return 0;
+	if ((rc = need_split(e, split, a)) != 0)
+		return rc;
+	if (before < 0 || (a[0].n == 0 && a[1].n == 0))
+		return 0;
+	for (; (to = piece_end(&a[0], &a[1], from, &skip)) < a[0].n && before > 0; before--)
+		from = to + skip;
+	if (before == 0)
+		*v = val_text(VAL_STR, a[0].s + from, to - from);
+	return 0;
 }
 
 int

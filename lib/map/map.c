@@ -32,13 +32,16 @@ map_free(struct map *m)
 		free(s->sets);
 		names_fini(&s->names);
 		schema_fini(&s->out);
-		free(s->map);
-		free(s->slots);
-		buf_fini(&s->row);
-		buf_fini(&s->whole);
+		free(s->at);
 		buf_fini(&s->arena);
 	}
 	free(m->steps);
+	buf_fini(&m->whole);
+	free(m->made);
+	free(m->at);
+	free(m->to);
+	free(m->slots);
+	free(m->leaving);
 	free(m);
 }
 
@@ -57,44 +60,34 @@ add_step(struct map *m, enum step_kind kind, struct step **out)
 		return ferr(FERR_NOMEM, "out of memory");
 	m->steps = steps;
 	*out = &steps[m->n++];
-	**out = (struct step){ .kind = kind, .field = -1 };
+	**out = (struct step){ .kind = kind };
 	schema_init(&(*out)->out);
 	m->filter_only = m->filter_only && kind == STEP_WHERE;
+	if (kind == STEP_EXPLODE) {
+		m->explodes = true;
+		(*out)->made = m->nmade++;
+	}
 	return 0;
 }
 
 static int
-add_assign(struct step *s, const char *name, size_t nname, struct expr *e)
+add_assign(struct map *m, struct step *s, const char *name, struct expr *e)
 {
 	struct assign *a = realloc(s->sets, (s->nsets + 1) * sizeof(*a));
 
 	if (a == NULL)
 		return ferr(FERR_NOMEM, "out of memory");
 	s->sets = a;
-	a[s->nsets] = (struct assign){ .e = e, .name = strndup(name, nname), .field = -1 };
+	a[s->nsets] = (struct assign){ .e = e, .name = strdup(name) };
 	if (a[s->nsets].name == NULL)
 		return ferr(FERR_NOMEM, "out of memory");
+	if (s->kind == STEP_SET)
+		a[s->nsets].made = m->nmade++;
 	s->nsets++;
 	return 0;
 }
 
-/* Does e read, or does the step set already, one of the names that the step sets? */
-static bool
-depends(const struct step *s, const struct expr *e, const char *name)
-{
-	for (unsigned i = 0; i < s->nsets; i++) {
-		if (strcmp(s->sets[i].name, name) == 0)
-			return true;
-		for (unsigned k = 0; k < expr_nfields(e); k++) {
-			if (strcmp(expr_field(e, k), s->sets[i].name) == 0)
-				return true;
-		}
-	}
-	return false;
-}
-
-/* One `name = EXPR`.  Left to right, each sees the ones before: a new step begins where that
- * matters. */
+/* One `name = EXPR`. */
 static int
 add_set(void *cookie, const char *piece, size_t n)
 {
@@ -121,11 +114,10 @@ add_set(void *cookie, const char *piece, size_t n)
 	free(word);
 	if (rc == 0)
 		rc = expr_parse(&e, rest, (size_t)(piece + n - rest), 0);
-	if (rc == 0 &&
-	    (s == NULL || s->kind != STEP_SET || s->nsets == SETS_MAX || depends(s, e, field.v[0])))
+	if (rc == 0 && (s == NULL || s->kind != STEP_SET))
 		rc = add_step(m, STEP_SET, &s);
 	if (rc == 0)
-		rc = add_assign(s, field.v[0], strlen(field.v[0]), e);
+		rc = add_assign(m, s, field.v[0], e);
 	if (rc != 0)
 		expr_free(e);
 	names_fini(&field);
@@ -188,7 +180,7 @@ map_add(struct map *m, enum step_kind kind, const char *arg)
 	case STEP_TIME:
 		if ((rc = expr_parse(&e, arg, strlen(arg), kind == STEP_TIME ? EXPR_PATH : 0)) != 0)
 			return rc;
-		if ((rc = add_assign(s, "", 0, e)) != 0)
+		if ((rc = add_assign(m, s, "", e)) != 0)
 			expr_free(e);
 		return rc;
 	case STEP_RENAME: return expr_split(arg, ',', add_rename, s);
@@ -248,6 +240,33 @@ const struct opt map_options[] = {
 	OPT_END,
 };
 
+bool
+map_step_sets(const struct step *s, unsigned n, const char *field)
+{
+	for (unsigned k = 0; k < n && s->kind == STEP_SET; k++) {
+		if (strcmp(s->sets[k].name, field) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* What expression k of step i reads, but for what is set before it. */
+static void
+reads(const struct map *m, unsigned i, unsigned k, struct op_facts *f)
+{
+	const struct step *s = &m->steps[i];
+
+	for (unsigned x = 0; x < expr_nfields(s->sets[k].e); x++) {
+		const char *field = expr_field(s->sets[k].e, x);
+		bool set = map_step_sets(s, k, field);
+
+		for (unsigned j = 0; j < i && !set; j++)
+			set = map_step_sets(&m->steps[j], m->steps[j].nsets, field);
+		if (!set)
+			op_reads(f, field);
+	}
+}
+
 void
 map_describe(void *self, struct op_facts *f)
 {
@@ -260,13 +279,13 @@ map_describe(void *self, struct op_facts *f)
 		if (s->kind == STEP_EXPLODE) /* it stops when the output is full */
 			f->chains = false;
 		f->passes = f->passes && s->kind != STEP_KEEP;
+		/* Also those that are set: a field that comes has its place in the record. */
 		for (size_t k = 0; k < s->names.n; k++)
 			op_reads(f, s->names.v[k]);
 		for (unsigned k = 0; k < s->nsets; k++) {
 			if (s->kind == STEP_SET)
 				op_makes(f, s->sets[k].name);
-			for (unsigned e = 0; e < expr_nfields(s->sets[k].e); e++)
-				op_reads(f, expr_field(s->sets[k].e, e));
+			reads(m, i, k, f);
 		}
 	}
 }
@@ -335,73 +354,145 @@ map_field(struct step *s, unsigned i)
 	return schema_add(&s->out, name, strlen(name));
 }
 
+/* The fields of `in`, which stand at from[], under the step's outgoing schema. */
 static int
-bind_step(struct step *s, const struct schema *in)
+bind_fields(struct step *s, const uint32_t *from)
 {
-	int *map = realloc(s->map, (in->n + 1) * sizeof(*map)), rc;
-	unsigned *slots;
+	const struct schema *in = s->in;
+	unsigned most = in->n + s->nsets;
+	uint32_t *at = realloc(s->at, (most + 1) * sizeof(*at));
+	int k;
 
-	if (map == NULL)
+	if (at == NULL)
 		return ferr(FERR_NOMEM, "out of memory");
-	s->map = map;
-	if ((slots = realloc(s->slots, (in->n + 1) * sizeof(*slots))) == NULL)
-		return ferr(FERR_NOMEM, "out of memory");
-	s->slots = slots;
-	s->in = in;
-	for (unsigned i = 0; i < in->n; i++) {
-		if ((map[i] = map_field(s, i)) < -1)
-			return map[i];
-	}
+	s->at = at;
+	for (unsigned i = 0; i < most; i++)
+		at[i] = EXPR_UNBOUND;
 	s->out.keyed = in->keyed;
 	s->out.groups = in->groups;
 	s->out.changing = in->changing;
 	s->out.nkey = in->nkey;
-	for (unsigned i = 0; i < in->nkey; i++)
-		s->out.key[i] = (uint16_t)map[in->key[i]];
+	for (unsigned i = 0; i < in->n; i++) {
+		if ((k = map_field(s, i)) < -1)
+			return k;
+		if (k >= 0)
+			at[k] = from[i];
+		for (unsigned j = 0; j < in->nkey; j++) {
+			if (in->key[j] == i)
+				s->out.key[j] = (uint16_t)k;
+		}
+	}
+	return 0;
+}
+
+static int
+bind_sets(struct step *s)
+{
+	int k;
+
 	for (unsigned i = 0; i < s->nsets; i++) {
 		struct assign *a = &s->sets[i];
 
-		if ((rc = expr_bind(a->e, in)) != 0)
-			return rc;
-		if (s->kind != STEP_SET)
-			continue;
-		if ((a->field = schema_add(&s->out, a->name, strlen(a->name))) < 0)
-			return a->field;
-		if (is_key(&s->out, (unsigned)a->field))
+		expr_bind_at(a->e, &s->out, s->at);
+		if ((k = schema_add(&s->out, a->name, strlen(a->name))) < 0)
+			return k;
+		if (is_key(&s->out, (unsigned)k))
 			return ferr(
 			    FERR_USAGE,
 			    "--set: field '%s' is the key and cannot be set here; put fkey behind",
 			    a->name);
-	}
-	slots[0] = 0;
-	for (unsigned i = 0; i < s->nsets; i++) {
-		if (s->kind == STEP_SET && slots[0] <= (unsigned)s->sets[i].field)
-			slots[0] = (unsigned)s->sets[i].field + 1;
-	}
-	for (unsigned i = 0; i < in->n; i++)
-		slots[i + 1] = (int)slots[i] > map[i] ? slots[i] : (unsigned)map[i] + 1;
-	if (s->kind == STEP_EXPLODE) {
-		s->field = schema_find(in, s->names.v[0], strlen(s->names.v[0]));
-		if (s->field >= 0 && is_key(in, (unsigned)s->field))
-			return ferr(FERR_USAGE, "--explode: field '%s' is the key; put fkey behind",
-				    s->names.v[0]);
+		s->at[k] = EXPR_MADE + a->made;
 	}
 	return 0;
+}
+
+static int
+bind_explode(struct step *s)
+{
+	const char *name = s->names.v[0];
+	int k = schema_find(&s->out, name, strlen(name));
+
+	s->array = EXPR_UNBOUND;
+	if (k < 0)
+		return 0;
+	if (is_key(&s->out, (unsigned)k))
+		return ferr(FERR_USAGE, "--explode: field '%s' is the key; put fkey behind", name);
+	s->array = s->at[k];
+	s->at[k] = EXPR_MADE + s->made;
+	return 0;
+}
+
+/* The arrays of the row that leaves, for n fields that come. */
+static int
+grow(struct map *m, unsigned n)
+{
+	uint32_t *at = realloc(m->at, (n + 1) * sizeof(*at));
+	int *to = realloc(m->to, (n + 1) * sizeof(*to));
+	unsigned *slots = realloc(m->slots, (n + 1) * sizeof(*slots));
+
+	m->at = at != NULL ? at : m->at;
+	m->to = to != NULL ? to : m->to;
+	m->slots = slots != NULL ? slots : m->slots;
+	if (m->made == NULL)
+		m->made = calloc(m->nmade + 1, sizeof(*m->made));
+	if (m->leaving == NULL)
+		m->leaving = calloc(m->nmade + 1, sizeof(*m->leaving));
+	if (at == NULL || to == NULL || slots == NULL || m->made == NULL || m->leaving == NULL)
+		return ferr(FERR_NOMEM, "out of memory");
+	return 0;
+}
+
+/* Of rows with n fields one is made with those of `out`, which stand at at[]. */
+static void
+plan(struct map *m, unsigned n, const struct schema *out, const uint32_t *at)
+{
+	unsigned least = 0;
+
+	m->nleaving = 0;
+	for (unsigned i = 0; i < n; i++)
+		m->to[i] = -1;
+	for (unsigned k = 0; k < out->n; k++) {
+		if (at[k] < EXPR_MADE) {
+			m->to[at[k]] = (int)k;
+		} else if (at[k] != EXPR_UNBOUND) {
+			m->leaving[m->nleaving++] = (struct leaving){ at[k] - EXPR_MADE, k };
+			least = k + 1;
+		}
+	}
+	m->slots[0] = least;
+	for (unsigned i = 0; i < n; i++)
+		m->slots[i + 1] =
+		    (int)m->slots[i] > m->to[i] ? m->slots[i] : (unsigned)m->to[i] + 1;
 }
 
 int
 map_on_schema(void *self, struct op *op)
 {
 	struct map *m = self;
-	const struct schema *in = op_schema(op);
+	const struct schema *came = op_schema(op), *in = came;
+	const uint32_t *at;
 	int rc;
 
+	if ((rc = grow(m, came->n)) != 0)
+		return rc;
+	for (unsigned i = 0; i < came->n; i++)
+		m->at[i] = i;
+	at = m->at;
 	for (unsigned i = 0; i < m->n; i++) {
-		if ((rc = bind_step(&m->steps[i], in)) != 0)
+		struct step *s = &m->steps[i];
+
+		s->in = in;
+		if (s->kind == STEP_WHERE || s->kind == STEP_TIME) {
+			expr_bind_at(s->sets[0].e, in, at);
+			continue;
+		}
+		if ((rc = bind_fields(s, at)) != 0 || (rc = bind_sets(s)) != 0 ||
+		    (s->kind == STEP_EXPLODE && (rc = bind_explode(s)) != 0))
 			return rc;
-		if (m->steps[i].kind != STEP_WHERE && m->steps[i].kind != STEP_TIME)
-			in = &m->steps[i].out;
+		in = &s->out;
+		at = s->at;
 	}
+	plan(m, came->n, in, at);
 	return op_set_schema(op, in);
 }
 

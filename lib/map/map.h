@@ -1,9 +1,10 @@
 /*
  * map -- the class of fmap: steps on records, in the order of the command line.
  *
- * Each step takes rows under its own incoming schema and gives rows under its outgoing one, which
- * only grows.  --where alone forwards what came.  --explode makes several rows of one: a cursor
- * that can be resumed.
+ * Each step has its own incoming schema and an outgoing one, which only grows; but rows are not
+ * made between steps: expressions read the row that came and the values computed so far, and the
+ * row that leaves is made once.  --where alone forwards what came.  --explode makes several rows of
+ * one: a cursor that can be resumed.
  */
 #ifndef MAP_MAP_H
 #define MAP_MAP_H

@@ -4,55 +4,23 @@
 #include "base/time.h"
 #include "fmt/json.h"
 
-/* The row under the step's outgoing schema, with n values in place of what the fields in at[] hold.
- */
+/* Compute what the step assigns. */
 static int
-rebuild(struct step *s, const uint8_t *row, const struct val *v, const int *at, unsigned n)
+run_set(struct map *m, const struct step *s)
 {
-	struct rowb w;
-	struct val old;
-	int rc;
+	int rc = 0;
 
-	s->row.n = 0;
-	if ((rc = rowb_begin(&w, &s->row, s->slots[row_n(row)], row_kind(row), row_time(row))) != 0)
-		return rc;
-	for (unsigned i = 0; i < row_n(row) && rc == 0; i++) {
-		bool replaced = s->map[i] < 0;
+	for (unsigned i = 0; i < s->nsets && rc == 0; i++) {
+		const struct assign *a = &s->sets[i];
 
-		for (unsigned k = 0; k < n && !replaced; k++)
-			replaced = at[k] == s->map[i];
-		old = row_raw(row, i);
-		if (!replaced && old.t != VAL_ABSENT)
-			rc = rowb_set(&w, (unsigned)s->map[i], &old);
+		expr_arena_reset(a->e);
+		rc = expr_eval(a->e, &m->ctx, &m->made[a->made]);
 	}
-	for (unsigned k = 0; k < n && rc == 0; k++)
-		rc = rowb_set(&w, (unsigned)at[k], &v[k]);
-	if (rc != 0) {
-		rowb_drop(&w);
-		return rc;
-	}
-	if ((rc = rowb_end(&w)) == 0 && (row[7] & ROW_KEYED) != 0)
-		row_set_hash(s->row.p, row_hash(row));
 	return rc;
 }
 
 static int
-run_set(struct step *s, const struct expr_ctx *ctx)
-{
-	struct val v[SETS_MAX];
-	int at[SETS_MAX], rc;
-
-	for (unsigned i = 0; i < s->nsets; i++) {
-		expr_arena_reset(s->sets[i].e);
-		if ((rc = expr_eval(s->sets[i].e, ctx, &v[i])) != 0)
-			return rc;
-		at[i] = s->sets[i].field;
-	}
-	return rebuild(s, ctx->row, v, at, s->nsets);
-}
-
-static int
-run_time(struct step *s, const struct expr_ctx *ctx)
+run_time(struct map *m, const struct step *s)
 {
 	struct val v;
 	int64_t ms;
@@ -60,7 +28,7 @@ run_time(struct step *s, const struct expr_ctx *ctx)
 	int rc;
 
 	expr_arena_reset(s->sets[0].e);
-	if ((rc = expr_eval(s->sets[0].e, ctx, &v)) != 0)
+	if ((rc = expr_eval(s->sets[0].e, &m->ctx, &v)) != 0)
 		return rc;
 	switch (v.t) {
 	case VAL_TIME:
@@ -74,55 +42,113 @@ run_time(struct step *s, const struct expr_ctx *ctx)
 	}
 	if (!ok)
 		return ferr(FERR_DATA, "--time: the field holds no time");
-	s->row.n = 0;
-	if ((rc = buf_put(&s->row, ctx->row, row_len(ctx->row))) == 0)
-		row_set_time(s->row.p, ms);
-	return rc;
+	m->time = ms;
+	return 0;
 }
 
 static int
-begin_explode(struct step *s, const uint8_t *row)
+test(const struct step *s, const struct expr_ctx *ctx)
 {
-	struct val v = s->field < 0 ? VAL_NULLV : row_get(row, (unsigned)s->field);
+	expr_arena_reset(s->sets[0].e);
+	return expr_test(s->sets[0].e, ctx);
+}
+
+static struct val
+array_of(const struct map *m, const struct step *s)
+{
+	if (s->array < EXPR_MADE)
+		return row_get(m->ctx.row, s->array);
+	return s->array != EXPR_UNBOUND ? m->made[s->array - EXPR_MADE] : VAL_NULLV;
+}
+
+static int
+begin_explode(struct map *m, struct step *s)
+{
+	struct val v = array_of(m, s);
 
 	if (val_is_null(&v))
 		return 0; /* no elements */
 	if (json_count(&v) < 0)
 		return ferr(FERR_DATA, "--explode: field '%s' holds a %s, not an array",
 			    s->names.v[0], val_type_name(v.t));
-	s->whole.n = s->pos = 0;
+	s->pos = 0;
+	s->time = m->time;
 	s->active = true;
-	return buf_put(&s->whole, row, row_len(row));
+	return 0;
 }
 
-/* Send a row through the steps from i on, up to an explode or the output. */
+/* Make the row that leaves, right in the output. */
 static int
-run(struct map *m, struct op *op, unsigned i, const uint8_t *row)
+leave(struct map *m, struct op *op)
 {
-	struct expr_ctx ctx = { .row = row };
+	const uint8_t *row = m->ctx.row;
+	struct buf *out = op_rows_buf(op);
+	size_t at = out->n;
+	struct rowb w;
+	int rc;
+
+	if ((rc = rowb_begin(&w, out, m->slots[row_n(row)], row_kind(row), m->time)) != 0)
+		return rc;
+	rc = rowb_fields(&w, row, m->to);
+	for (unsigned i = 0; i < m->nleaving && rc == 0; i++)
+		rc = rowb_set(&w, m->leaving[i].field, &m->made[m->leaving[i].made]);
+	if (rc != 0) {
+		rowb_drop(&w);
+		return rc;
+	}
+	if ((rc = rowb_end(&w)) != 0)
+		return rc;
+	if ((row[7] & ROW_KEYED) != 0)
+		row_set_hash(out->p + at, row_hash(row));
+	return op_rows_done(op, at, 1);
+}
+
+/* Take the row at hand through the steps from i on, up to an explode or the output. */
+static int
+run(struct map *m, struct op *op, unsigned i)
+{
 	int rc;
 
 	for (; i < m->n; i++) {
 		struct step *s = &m->steps[i];
 
-		ctx.row = row;
-		ctx.schema = s->in;
 		switch (s->kind) {
 		case STEP_WHERE:
-			expr_arena_reset(s->sets[0].e);
-			if ((rc = expr_test(s->sets[0].e, &ctx)) <= 0)
+			if ((rc = test(s, &m->ctx)) <= 0)
 				return rc;
-			continue;
-		case STEP_SET: rc = run_set(s, &ctx); break;
-		case STEP_TIME: rc = run_time(s, &ctx); break;
-		case STEP_EXPLODE: return begin_explode(s, row);
-		default: rc = rebuild(s, row, NULL, NULL, 0); break;
+			break;
+		case STEP_SET:
+			if ((rc = run_set(m, s)) != 0)
+				return rc;
+			break;
+		case STEP_TIME:
+			if ((rc = run_time(m, s)) != 0)
+				return rc;
+			break;
+		case STEP_EXPLODE: return begin_explode(m, s);
+		default: break; /* is in the plan */
 		}
-		if (rc != 0)
-			return rc;
-		row = s->row.p;
 	}
-	return op_forward(op, row, row + row_len(row));
+	return leave(m, op);
+}
+
+/* Begin with a row.  One that is taken apart may have to outlive its place in the input. */
+static int
+take(struct map *m, struct op *op, const uint8_t *row)
+{
+	int rc;
+
+	m->time = row_time(row);
+	m->ctx = (struct expr_ctx){
+		.row = row, .schema = op_schema(op), .made = m->made, .time = &m->time
+	};
+	if (m->explodes) {
+		m->whole.n = 0;
+		if ((rc = buf_put(&m->whole, row, row_len(row))) != 0)
+			return rc;
+		m->ctx.row = m->whole.p;
+	}
+	return run(m, op, 0);
 }
 
 /* A row that cannot be computed. */
@@ -137,7 +163,7 @@ static int
 drain(struct map *m, struct op *op)
 {
 	struct step *s;
-	struct val whole, elem;
+	struct val array;
 	unsigned i;
 	int rc;
 
@@ -149,15 +175,14 @@ drain(struct map *m, struct op *op)
 		if (op_full(op))
 			return FERR_AGAIN;
 		s = &m->steps[i - 1];
-		whole = row_raw(s->whole.p, (unsigned)s->field);
+		array = array_of(m, s);
 		s->arena.n = 0;
-		if (!json_next(&whole, &s->pos, &s->arena, &elem)) {
+		if (!json_next(&array, &s->pos, &s->arena, &m->made[s->made])) {
 			s->active = false;
 			continue;
 		}
-		rc = rebuild(s, s->whole.p, &elem, &s->map[s->field], 1);
-		if (rc == 0)
-			rc = run(m, op, i, s->row.p);
+		m->time = s->time;
+		rc = run(m, op, i);
 		if (rc != 0 && (rc = bad(m, op, rc)) != 0)
 			return rc;
 	}
@@ -174,10 +199,8 @@ filter(struct map *m, struct op *op, uint8_t **p, uint8_t *end)
 	for (row = *p; row < end; row += row_len(row)) {
 		ctx.row = m->row = row;
 		pass = 1;
-		for (unsigned i = 0; i < m->n && pass == 1; i++) {
-			expr_arena_reset(m->steps[i].sets[0].e);
-			pass = expr_test(m->steps[i].sets[0].e, &ctx);
-		}
+		for (unsigned i = 0; i < m->n && pass == 1; i++)
+			pass = test(&m->steps[i], &ctx);
 		if (pass == 1)
 			continue;
 		if (row > from && (rc = op_forward(op, from, row)) != 0)
@@ -203,7 +226,7 @@ map_on_rows(void *self, struct op *op, uint8_t **p, uint8_t *end)
 		return filter(m, op, p, end);
 	for (; *p < end; *p += row_len(*p)) {
 		m->row = *p;
-		if (!m->open && (rc = run(m, op, 0, *p)) != 0 && (rc = bad(m, op, rc)) != 0)
+		if (!m->open && (rc = take(m, op, *p)) != 0 && (rc = bad(m, op, rc)) != 0)
 			return rc;
 		m->open = true;
 		if ((rc = drain(m, op)) != 0)
@@ -222,8 +245,12 @@ map_on_end(void *self, struct op *op)
 		const struct step *s = &m->steps[i];
 
 		for (unsigned k = 0; k < s->nsets; k++) {
-			for (unsigned f = 0; f < expr_nfields(s->sets[k].e); f++)
-				op_warn_unseen(op, s->in, expr_field(s->sets[k].e, f));
+			for (unsigned f = 0; f < expr_nfields(s->sets[k].e); f++) {
+				const char *field = expr_field(s->sets[k].e, f);
+
+				if (!map_step_sets(s, k, field))
+					op_warn_unseen(op, s->in, field);
+			}
 		}
 		for (size_t k = 0; k < s->names.n; k += s->kind == STEP_RENAME ? 2 : 1)
 			op_warn_unseen(op, s->in, s->names.v[k]);

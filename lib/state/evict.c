@@ -15,6 +15,7 @@
 #include "state/state_internal.h"
 
 #define HAND_END 65536u
+#define TRIM_LEAST (32 << 20)
 #define ROUNDS 3u	    /* of the hand: one may only find what was used */
 #define PART_MIN (8u << 20) /* bytes: of a larger namespace an eighth is planned at once */
 #define AHEAD 16u
@@ -374,6 +375,12 @@ state_relieve(struct state *s)
 				  : state_spill_clean(s->spill, CLEAN_MAX);
 	if (rc == 0 && state_over(s))
 		rc = make_room(s);
+	/* What lived as long lies side by side: once as much has gone as there is, its pages go as
+	 * well, or holes make the heap twice as large as what is in it. */
+	if (s->let_go > TRIM_LEAST && s->let_go > s->used) {
+		s->let_go = 0;
+		malloc_trim(0);
+	}
 	if (s->error == 0)
 		s->error = rc;
 	return rc;

@@ -204,6 +204,7 @@ int
 state_ns_drop(struct state_map *m, int64_t ns)
 {
 	struct sub *s = state_sub_find(m, ns);
+	int64_t used = m->st->used;
 	int rc;
 
 	if (s == NULL)
@@ -211,6 +212,7 @@ state_ns_drop(struct state_map *m, int64_t ns)
 	if ((rc = state_epoch_drop_ns(s)) != 0)
 		return rc;
 	state_sub_drop(s);
+	m->st->let_go += used > m->st->used ? used - m->st->used : 0;
 	return 0;
 }
 

@@ -160,6 +160,7 @@ struct state {
 	uint32_t groups, lo, hi;
 	int64_t mem;
 	int64_t used, heap, idle; /* bytes of ours; what values own; of ours in free blocks */
+	int64_t let_go;		  /* bytes of dropped namespaces since the heap was last trimmed */
 	char *local;
 	int error;
 	struct state_map *map[MAPS];

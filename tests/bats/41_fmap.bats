@@ -61,3 +61,50 @@ E
 	m "--explode e"
 	seq -f '{"e":%.0f}' 100000 | is
 }
+
+@test "an assignment sees those before it, a condition what is set before it" {
+	echo '{"a":1,"b":2}' >in
+	m "--set 'a = .a + 1; c = .a; a = .a * 10; d = .a'"
+	is <<<'{"a":20,"b":2,"c":2,"d":20}'
+	m "--set 'a = .b; b = .a' --set 'x = .y; y = 1'"
+	is <<<'{"a":2,"b":2,"x":null,"y":1}'
+	says "field 'y' was never seen"
+	m "--set 'a = 7' --where '.a == 7' --keep b,c"
+	is <<<'{"b":2}'
+	m "--where '.a == 1' --set 'a = 7' --where '.a == 1'"
+	is </dev/null
+}
+
+@test "a field that was dropped or renamed is gone for what follows" {
+	echo '{"a":1,"b":2}' >in
+	m "--drop a --set 'c = .a'"
+	is <<<'{"b":2,"c":null}'
+	m "--keep b --set 'a = .a ?? 5'"
+	is <<<'{"b":2,"a":5}'
+	m "--rename a=x --set 'a = .x; x = .a + 1' --drop a"
+	is <<<'{"x":2,"b":2}'
+	m "--set 'a = 5' --rename a=x,b=a --set 'c = .a + .x'"
+	is <<<'{"x":5,"a":2,"c":7}'
+}
+
+@test "records that have other fields than those before them" {
+	printf '%s\n' '{"a":1}' '{"b":2}' '{"a":1,"b":2,"c":3}' '{"a":4}' >in
+	m "--set 'd = .c' --keep a,c,d"
+	jq -cS . out >sorted
+	diff -u - sorted <<'E'
+{"a":1,"d":null}
+{"d":null}
+{"a":1,"c":3,"d":3}
+{"a":4,"d":null}
+E
+}
+
+@test "--explode: what is computed before, between and behind" {
+	echo '{"a":1,"e":[[1,2],[3]]}' >in
+	m "--set 'b = .a' --explode e --set 'n = len(.e)' --explode e --where '.e != 2' --set 'a = .e'"
+	printf '%s\n' '{"a":1,"e":1,"b":1,"n":2}' '{"a":3,"e":3,"b":1,"n":1}' | is
+	m "--set 'e = split(\"x,y\", \",\")' --explode e --set 'f = .e' --drop e"
+	printf '%s\n' '{"a":1,"f":"x"}' '{"a":1,"f":"y"}' | is
+	m "--keep a --explode e"
+	is </dev/null
+}

@@ -42,7 +42,6 @@ struct map {
 	struct step *steps;
 	unsigned n;
 	bool filter_only, explodes;
-	bool open;	    /* the row at hand is not done: an explode is active */
 	const uint8_t *row; /* as it came, for messages */
 	uint64_t rows;
 	/* the row at hand */

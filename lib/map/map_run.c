@@ -226,14 +226,20 @@ map_on_rows(void *self, struct op *op, uint8_t **p, uint8_t *end)
 		return filter(m, op, p, end);
 	for (; *p < end; *p += row_len(*p)) {
 		m->row = *p;
-		if (!m->open && (rc = take(m, op, *p)) != 0 && (rc = bad(m, op, rc)) != 0)
+		if ((rc = take(m, op, *p)) != 0 && (rc = bad(m, op, rc)) != 0)
 			return rc;
-		m->open = true;
-		if ((rc = drain(m, op)) != 0)
-			return rc == FERR_AGAIN ? 0 : rc; /* this row is not done yet */
-		m->open = false;
+		if ((rc = drain(m, op)) == FERR_AGAIN)
+			*p += row_len(*p);
+		if (rc != 0)
+			return rc;
 	}
 	return 0;
+}
+
+static int
+map_resume(void *self, struct op *op)
+{
+	return drain(self, op);
 }
 
 static int
@@ -263,5 +269,6 @@ const struct op_class map_class = {
 	.describe = map_describe,
 	.on_schema = map_on_schema,
 	.on_rows = map_on_rows,
+	.resume = map_resume,
 	.on_end = map_on_end,
 };

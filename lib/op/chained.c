@@ -106,6 +106,7 @@ op_chain_rows(struct op *op, struct out_edge *e, const uint8_t *p, const uint8_t
 	/* For messages, which count records. */
 	b->nin = 1;
 	c->run = q;
+	c->before = c->count;
 	c->end = (uint8_t *)(uintptr_t)end;
 	b->now = op->now;
 	rc = b->cls->on_rows(b->self, b, &q, c->end);

@@ -148,6 +148,7 @@ deliver(struct op *op, struct chan *c)
 			continue;
 		}
 		c->run = c->row;
+		c->before = c->count;
 		op->current = c->input;
 		if ((rc = op->cls->on_rows(op->self, op, &c->row, stop)) == FERR_AGAIN) {
 			op->pending = true;

@@ -238,7 +238,7 @@ op_bad_row(struct op *op, const uint8_t *row, const char *reason)
 
 		if (c->run == NULL || row < c->run || row >= c->end)
 			continue;
-		number = c->count + 1;
+		number = c->before + 1;
 		for (const uint8_t *r = c->run; r < row; r += row_len(r))
 			number++;
 	}

@@ -113,7 +113,8 @@ struct chan {
 	uint8_t **marks;    /* watermark marks in [row, end) */
 	unsigned nmarks, imark, capmarks;
 	uint8_t *run;	   /* rows of the run being delivered begin here */
-	uint64_t count;	   /* rows before the run */
+	uint64_t before;   /* rows before the run */
+	uint64_t count;	   /* rows that have been taken */
 	struct buf replay; /* frames that were in flight at the restore: before those of the edge */
 	size_t replay_at;
 	size_t ahead;	 /* bytes behind link.at that were read ahead (flight.c) */

@@ -5,10 +5,6 @@
 #include "base/unit.h"
 #include "join/join_internal.h"
 
-/* Event times that arithmetic cannot overflow. */
-#define TIME_LEAST (-(1LL << 60))
-#define TIME_MOST (1LL << 60)
-
 /* ---- making one ---- */
 
 static int
@@ -276,7 +272,7 @@ join_late(struct join *j, struct op *op, const uint8_t *row)
 static int
 check_time(const struct join *j, int64_t time)
 {
-	if (!j->ops->timed || (time >= TIME_LEAST && time <= TIME_MOST))
+	if (!j->ops->timed || join_time_ok(time))
 		return 0;
 	return time == ROW_NOTIME
 		   ? ferr(FERR_DATA,

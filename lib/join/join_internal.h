@@ -126,6 +126,13 @@ join_gives_alone(const struct join *j, unsigned side)
 	return join_pads(j, side) || (j->spec.type == JOIN_ANTI && side == LEFT);
 }
 
+/* Event times that arithmetic cannot overflow. */
+static inline bool
+join_time_ok(int64_t t)
+{
+	return t >= -(1LL << 60) && t <= 1LL << 60;
+}
+
 static inline int64_t
 sat_add(int64_t a, int64_t b)
 {

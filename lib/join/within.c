@@ -277,13 +277,14 @@ within_prefetch(struct join *j, const struct join_row *r, bool entry)
 {
 	struct within *w = j->within;
 	unsigned o = !r->side;
-	int64_t ns = floor_to(sat_add(r->time, o == RIGHT ? j->spec.lo : -j->spec.hi), w->bucket);
-	int64_t last = sat_add(r->time, o == RIGHT ? j->spec.hi : -j->spec.lo);
 	void (*touch)(struct state_map *, int64_t, uint64_t) =
 	    entry ? state_prefetch_entry : state_prefetch;
+	int64_t ns, last;
 
-	if (r->time == ROW_NOTIME)
+	if (!join_time_ok(r->time)) /* it is going to be a bad record */
 		return;
+	ns = floor_to(r->time + (o == RIGHT ? j->spec.lo : -j->spec.hi), w->bucket);
+	last = r->time + (o == RIGHT ? j->spec.hi : -j->spec.lo);
 	touch(w->map[r->side], floor_to(r->time, w->bucket), r->key.hash);
 	for (unsigned i = 0; i < 3 && ns <= last; i++, ns += w->bucket)
 		touch(w->map[o], ns, r->key.hash);

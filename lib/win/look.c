@@ -208,7 +208,8 @@ static const struct win_item nothing = {
 static void *
 block_of(struct win_look *l)
 {
-	memset(l->win->scratch, 0, l->win->asize);
+	if (l->win->asize > 0) /* kinds that keep records aggregate nothing */
+		memset(l->win->scratch, 0, l->win->asize);
 	return l->win->scratch;
 }
 

@@ -225,7 +225,7 @@ join() {
 @test "a key with very many records: all pairs, in bounded memory" {
 	seq 1 1000 | jq -c '{l: ., k: 1, t: 1700000000}' >l
 	seq 1 1000 | jq -c '{r: ., k: 1, t: 1700000000}' >r
-	ok "(ulimit -v 400000; fjoin <(fsource l --time t) <(fsource r --time t) --on k --within 1s --select '.l.l, .r.r' | fsink null:)"
+	ok "([ -n \"${FJORD_SANITIZED:-}\" ] || ulimit -v 400000; fjoin <(fsource l --time t) <(fsource r --time t) --on k --within 1s --select '.l.l, .r.r' | fsink null:)"
 	ok "fjoin <(fsource l --time t) <(fsource r --time t) --on k --within 1s --select '.l.l, .r.r' | fwindow global --agg 'n=count(), s=sum(.l)' | fsink -"
 	is <<<'{"n":1000000,"s":500500000}'
 }

@@ -45,7 +45,7 @@ input() {
 
 @test "stdin, pipes and text between the stages" {
 	input
-	same "cat in | fsource - --time t --watermark each | fkey k | fcat --marks | grep -v '^# hello\|^# schema$'"
+	same "cat in | fsource - --time t --watermark each | fkey k | fcat --marks | grep -v '^# hello\|^# schema'"
 	same "cat in | fmap --set 'x = .v * 2' -o csv | fkey k | fsink - --format tsv"
 	same "cat in | fkey --expr 'upper(.k)' -o json | fsink - --format csv"
 }

@@ -16,7 +16,7 @@ load common
 	diff <(sed -n 3p in) x.ndjson
 }
 
-@test "C6 late for old sliding windows but taken by one newer is not late" {
+@test "C6 C42 late for old sliding windows but taken by one newer is not late" {
 	ev a:1000 a:5000 a:4000 >in             # mark 4999: [-5,5) is over, [0,10) is not
 	win 'slide 10s/5s'
 	late 0

@@ -98,12 +98,13 @@ facts(const struct op_class *cls, const struct op_facts *f, const struct op_conf
 	rc |= number(out, "stateful", f->stateful, 1);
 	rc |= number(out, "lanes", f->lanes, 1);
 	rc |= number(out, "print", f->print, 1);
-	/* A name, a place and dead letters are a wish for a process of its own. */
+	/* A name, a place and dead letters are a wish for a process of its own; in a plain shell
+	 * every stage is one already. */
 	rc |= number(out, "chains",
 		     f->chains && conf->name == NULL && conf->at == NULL && !conf->mem_said &&
 			 conf->on_bad == BAD_FAIL,
 		     1);
-	rc |= number(out, "hosts", conf->chain != NULL, 1);
+	rc |= number(out, "hosts", conf->chain != NULL && conf->state == NULL, 1);
 	rc |= text(out, "noreplay", f->noreplay);
 	rc |= text(out, "atleast", f->atleast);
 	rc |= number(out, "asked", f->asked, 1);

@@ -282,3 +282,14 @@ whole() {
 	ok "fsource odd.ndjson --time t --on-bad skip --at-end hold | fkey k | fsink res --every 20ms"
 	quiet
 }
+
+@test "fmap right behind fsource: a stage that would share a process under fcoord has its own here" {
+	ok "fsource in.ndjson --time t | fmap --where '.v % 2 == 0' | fsink want"
+	line="FSTATE=st fsource in.ndjson --time t RATE | fmap --where '.v % 2 == 0' | fsink out.nd --every 20ms"
+	bg "${line/RATE/--rate 1500/s}"
+	await 'ls st/chain/*.json >/dev/null 2>&1'
+	pkill -9 -s "${pids[-1]}" -x fmap
+	finish
+	ok "${line/RATE/}"
+	cmp want out.nd
+}

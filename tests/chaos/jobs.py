@@ -1,8 +1,10 @@
 """jobs -- a random job, its input, and what it must put out.
 
-All of it follows from one seed.  The windows and late records are those of tests/oracle/oracle.py,
+All of it follows from one seed.  What must come out is said by tests/oracle (windows and late records by oracle.py),
 which shares nothing with the C code; where the promise is byte for byte (one file, -p 1), the order
 is that of the same pipeline in a plain shell, without faults.
+
+Job is what all kinds have in common; Windows are here, Join and Keep in two_inputs.py and keeping.py.
 """
 
 import collections
@@ -20,19 +22,17 @@ START = 1_704_448_800_000  # event time of the first record
 
 
 class Job:
-    """One job; rng decides what it is.  plain: for a pipeline of a shell, where each stage is one process."""
+    """One job; rng decides what it is.  plain: for a pipeline of a shell, where each stage is one process.
 
-    def __init__(self, rng, seconds, plain=False):
+    A kind of job has also: kind (a name), stages(rate): the words of all before fsink, each either a list or a text,
+    scalable(), write_input(where, rng), expect(where, input, bindir), and difference(lines) from what that expects.
+    """
+
+    def __init__(self, rng, seconds, plain):
         self.seconds = seconds  # that a calm run takes
-        self.kind = rng.choice(("tumble", "tumble", "slide", "slide", "session", "session", "copy"))
         self.parallel = 1 if plain else rng.choice((1, 1, 1, 2, 3, 4))
-        self.files = rng.choice((1, 1, 1, 2, 3))
         self.every = rng.choice((20, 20, 50, 100, 200))
-        self.records = rng.randrange(2000, 6000)
         self.users = rng.randint(2, 20)
-        self.step = rng.choice((20, 100, 400))  # ms of event time between two records, at most
-        self.disorder = rng.choice((0, 10, 100)) * self.step
-        self.watermark = rng.choice(("each", "auto"))
         self.roll = rng.choice((None, None, "epoch", "100ms", "2KiB", "300ms,8KiB"))
         self.visible = rng.choice(("commit", "roll"))
         self.sink = rng.choice(("out/", "out/", "out/", "out.ndjson"))
@@ -41,6 +41,78 @@ class Job:
             self.users = min(self.users, 8)
         # Parts that are whole may be moved away while the job runs.
         self.consume = self.sink == "out/" and self.visible == "roll" and rng.random() < 0.5
+        self.append = plain and self.sink != "out/" and rng.random() < 0.5
+        self.changes = []  # words for fsink
+        self.late_path, self.want_late = False, []
+        self.order = None  # the lines in the one order that they may have, or None
+        self.rescaled = False
+
+    # -- its text
+
+    def text(self, *more):
+        sink = ["fsink", "-" if self.append else self.sink, *more, *self.changes]
+        if self.sink == "out/":
+            sink += ["--visible", self.visible]
+            sink += ["--roll", self.roll] if self.roll else []
+            sink += ["--partition-by", ".user"] if self.partition else []
+        return " | ".join(s if isinstance(s, str) else shlex.join(s) for s in [*self.stages(), sink])
+
+    def shell_line(self):
+        """The job for a shell that has FSTATE."""
+        return self.text("--every", f"{self.every}ms") + (f" >>{self.sink}" if self.append else "")
+
+    def run_words(self):
+        return ["--every", f"{self.every}ms", "-p", str(self.parallel), self.text()]
+
+    def __str__(self):
+        return f"-p {self.parallel} {self.kind} {self.sink} {self.visible} roll={self.roll} every={self.every}ms"
+
+    # -- what it has put out: lanes is directory -> lane -> lines; what is wrong, or ''
+
+    def wrong_output(self, lanes):
+        lines = [line for lane in lanes.values() for part in lane.values() for line in part]
+        if text := self.difference(lines):
+            return f"the output is wrong: {text}"
+        for where, name, part in ((w, n, p) for w, lane in lanes.items() for n, p in lane.items()):
+            if text := self.wrong_order(part):
+                return f"{where} lane {name}: {text}"
+        return self.wrong_bytes(lanes)
+
+    def wrong_order(self, lines):
+        """Within a lane."""
+        return ""
+
+    def wrong_bytes(self, lanes):
+        """With one lane of one file: the whole order."""
+        if self.order is None or self.rescaled:
+            return ""
+        want = {}
+        for line in self.order:
+            want.setdefault(f"out/user={user_of(line)}" if self.partition else "", []).append(line)
+        got = [part for lane in lanes.values() for part in lane.values()]
+        return "" if sorted(got) == sorted(want.values()) else "the output is right, but in another order than without faults"
+
+    def wrong_late(self, got):
+        if not self.late_path:
+            return ""
+        if text := difference(got, collections.Counter(self.want_late)):
+            return f"the late records are wrong: {text}"
+        if self.order is not None and not self.rescaled and got != self.want_late:
+            return "the late records are right, but in another order than without faults"
+        return ""
+
+
+class Windows(Job):
+    """fwindow over one source, or a copy of it."""
+
+    def __init__(self, rng, seconds, plain):
+        super().__init__(rng, seconds, plain)
+        self.kind = rng.choice(("tumble", "tumble", "slide", "slide", "session", "session", "copy"))
+        self.files = rng.choice((1, 1, 1, 2, 3))
+        self.records = rng.randrange(2000, 6000)
+        self.step = rng.choice((20, 100, 400))  # ms of event time between two records, at most
+        self.disorder = rng.choice((0, 10, 100)) * self.step
+        self.watermark = rng.choice(("each", "auto"))
         self.one_order = self.files == 1 and self.parallel == 1
         # Which records are late is promised only where no channels merge.
         self.late = self.one_order and self.disorder > 0 and self.kind != "copy" and rng.random() < 0.6
@@ -50,8 +122,6 @@ class Job:
         self.lateness = self.disorder // 4 if self.late and rng.random() < 0.4 else 0
         self.window = self.random_window(rng)
         self.agg = self.random_agg(rng)
-        self.noise = rng.random()  # the input's own seed
-        self.append = plain and self.sink != "out/" and rng.random() < 0.5
 
     def random_window(self, rng):
         span = self.records // self.files * self.step // 2
@@ -90,21 +160,6 @@ class Job:
             window += ["--late", "late.ndjson" if rate else "calm-late.ndjson"]
         return stages + [["fkey", "user"], window]
 
-    def text(self, *more):
-        sink = ["fsink", "-" if self.append else self.sink, *more]
-        if self.sink == "out/":
-            sink += ["--visible", self.visible]
-            sink += ["--roll", self.roll] if self.roll else []
-            sink += ["--partition-by", ".user"] if self.partition else []
-        return " | ".join(map(shlex.join, [*self.stages(), sink]))
-
-    def shell_line(self):
-        """The job for a shell that has FSTATE."""
-        return self.text("--every", f"{self.every}ms") + (f" >>{self.sink}" if self.append else "")
-
-    def run_words(self):
-        return ["--every", f"{self.every}ms", "-p", str(self.parallel), self.text()]
-
     def scalable(self):
         """Stages that can be rescaled, in groups that change together."""
         names = [words[0] for words in self.stages()]
@@ -139,11 +194,26 @@ class Job:
             o = oracle.Oracle(oracle.options().parse_args(argv))
             lines = [oracle.dump(r) for r in o.run([r for rows in files for r in rows])]
             late = [oracle.dump(r) for r in o.late]
-        self.want, self.want_late, self.order = collections.Counter(lines), late, None
+        self.want, self.want_late = collections.Counter(lines), late
         if self.one_order:
             self.order = self.calm(where, bindir)
             if collections.Counter(self.order) != self.want:
                 raise ValueError(f"the calm run differs from the oracle: {difference(self.order, self.want)}")
+
+    def difference(self, lines):
+        return difference(lines, self.want)
+
+    def wrong_order(self, lines):
+        """Windows of one key come one after the other (not so when late records fire them again)."""
+        if self.kind == "copy" or self.lateness:
+            return ""
+        last = {}
+        for row in map(json.loads, lines):
+            end = oracle.time_ms(row["window_end"])
+            if end < last.get(row["user"], end):
+                return f"{row} comes after a window that ends later"
+            last[row["user"]] = end
+        return ""
 
     def calm(self, where, bindir):
         """The job in a plain shell: its lines."""

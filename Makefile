@@ -8,6 +8,9 @@
 #	make install    PREFIX=/usr/local
 
 PREFIX ?= /usr/local
+ifeq ($(filter -j%,$(MAKEFLAGS)),)
+MAKEFLAGS += -j$(shell nproc)
+endif
 ifeq ($(origin CC),default)
 CC = gcc
 endif
@@ -71,11 +74,13 @@ $(BUILD)/bench/%: tests/bench/%.c $(BUILD)/liball.a
 	@echo '  LD $@'
 	@$(CC) $(FJORD_CFLAGS) $< $(BUILD)/liball.a -o $@ $(LIBS)
 
-build/fuzz/%: tests/fuzz/%.c $(wildcard lib/*/*.c lib/*/*.h)
-	@mkdir -p $(@D)
+FUZZ_FLAGS = -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
+fuzz-lib:
+	@$(MAKE) --no-print-directory CC=clang OPT='-O1 -g $(FUZZ_FLAGS)' BUILD=build/fuzz build/fuzz/liball.a
+
+build/fuzz/fuzz_%: tests/fuzz/fuzz_%.c fuzz-lib
 	@echo '  FUZZ $@'
-	@clang -std=c17 -D_GNU_SOURCE -O1 -g -Ilib -fsanitize=fuzzer,address,undefined \
-	    -fno-sanitize-recover=undefined $< $(wildcard lib/*/*.c) -o $@ -llmdb -ljansson -lpthread -lm -ldl
+	@clang -std=c17 -D_GNU_SOURCE -O1 -g -Ilib $(FUZZ_FLAGS) -fsanitize=fuzzer $< build/fuzz/liball.a -o $@ $(LIBS)
 
 tools: $(TOOLS)
 micro: $(MICRO)
@@ -130,5 +135,5 @@ format:
 clean:
 	rm -rf build bin
 
-.PHONY: all binaries tools micro fuzz deps-build check check-fuzz check-crash check-chaos check-model demo bench bench-nexmark install format clean
+.PHONY: all binaries tools micro fuzz deps-build check check-fuzz check-crash check-chaos check-model demo bench bench-nexmark fuzz-lib install format clean
 -include $(LIB_OBJ:.o=.d) $(patsubst %.c,$(BUILD)/%.d,$(wildcard cmd/*/*.c))

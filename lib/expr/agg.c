@@ -344,7 +344,8 @@ aggs_decode(struct aggs *s, void *block, const uint8_t *p, size_t n)
 	int rc = 0;
 
 	ferr_clear();
-	memset(block, 0, s->size);
+	if (s->size > 0)
+		memset(block, 0, s->size);
 	for (unsigned i = 0; i < s->n && rc == 0; i++)
 		rc = decode_one(&s->v[i], acc_of(&s->v[i], block), &c);
 	if (rc == 0 && c.p != c.end)

@@ -506,13 +506,19 @@ make(const struct op_class **cls, void **self, char **words, int n)
 	struct opt_table tables[] = { { map_options, NULL },
 				      { op_out_options, &conf },
 				      { op_options, &conf } };
+	char **argv = calloc((size_t)n + 1, sizeof(*argv)); /* opt_parse moves its operands */
 	struct map *m = NULL;
 	int rc;
 
-	if ((rc = map_new(&m)) != 0)
-		return rc;
-	tables[0].conf = m;
-	if ((rc = opt_parse(&cmd, tables, 3, &n, words)) != 0) {
+	if (argv == NULL)
+		return ferr(FERR_NOMEM, "out of memory");
+	memcpy(argv, words, (size_t)n * sizeof(*argv));
+	if ((rc = map_new(&m)) == 0) {
+		tables[0].conf = m;
+		rc = opt_parse(&cmd, tables, 3, &n, argv);
+	}
+	free(argv);
+	if (rc != 0) {
 		map_free(m);
 		return rc;
 	}

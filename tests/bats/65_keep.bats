@@ -426,7 +426,7 @@ rescaled() {
 		flags+=" $s=$((1 + n++ % 3))"
 	done
 	text="fsource in.ndjson --time t --out-of-order 8s SLOW | fkey k | $1 | fsink res/"
-	ok "fcoord run -d --name j -p 2 --every 20ms \"${text/SLOW/--rate 2000/s}\""
+	ok "fcoord run -d --name j -p 2 --every 20ms \"${text/SLOW/--rate $(paced 2000)}\""
 	await 'runs j 1'
 	await '[ -n "$(find res -type f -size +0)" ]'
 	fell j fwindow

@@ -189,7 +189,7 @@ hot() {
 
 @test "under fcoord: killed, with several subtasks, rescaled: each left record once" {
 	hot 4000
-	ok "fcoord run -d -p 2 --every 20ms --name j 'fjoin <(fsource l --time t --out-of-order 6s --rate 800/s | fkey k) <(fsource r --time t --out-of-order 6s --rate 700/s | fkey k) --on k --asof 60s --type left --select \".l.l, .r.r, .l.k\" | fsink j/'"
+	ok "fcoord run -d -p 2 --every 20ms --name j 'fjoin <(fsource l --time t --out-of-order 6s --rate $(paced 800) | fkey k) <(fsource r --time t --out-of-order 6s --rate $(paced 700) | fkey k) --on k --asof 60s --type left --select \".l.l, .r.r, .l.k\" | fsink j/'"
 	for stage in fjoin fkey fjoin fsink; do
 		fell j $stage
 	done

@@ -103,7 +103,7 @@ log() {
 @test "killed wherever and run again under fcoord, with several subtasks: the same changes in the end" {
 	seq 1 3000 | jq -c '{l: ., k: (. % 97), t: (1700000000 + .)}' >l
 	seq 1 3000 | jq -c '{r: ., k: (. % 113), t: (1700000000 + .)}' >r
-	ok "fcoord run -d -p 2 --every 20ms --name j 'fjoin <(fsource l --time t --rate 350/s | fkey k) <(fsource r --time t --rate 320/s | fkey k) --on k --ttl inf --type full | fsink o/'"
+	ok "fcoord run -d -p 2 --every 20ms --name j 'fjoin <(fsource l --time t --rate $(paced 350) | fkey k) <(fsource r --time t --rate $(paced 320) | fkey k) --on k --ttl inf --type full | fsink o/'"
 	for stage in fjoin fkey fjoin fsink; do
 		fell j $stage
 	done

@@ -345,7 +345,7 @@ much() {
 	}
 	ok "$(text '' | sed 's|res/|calm/|')"
 	for p in 2 3 1; do
-		fcoord run --name j -d -p $p --every 50ms "$(text '--rate 5000/s')"
+		fcoord run --name j -d -p $p --every 50ms "$(text "--rate $(paced 5000)")"
 		await 'runs j 1'
 		await 'compgen -G "res/part-*" >/dev/null'
 		fell j fjoin

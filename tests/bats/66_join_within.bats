@@ -241,7 +241,7 @@ sides() {
 	for type in inner full; do
 		ok "fjoin <(fsource l --time t) <(fsource r --time t) --on k --within 2s --type $type --select '.l.l, .r.r, k = coalesce(.l.k, .r.k)' | fsink -"
 		sort out >want
-		ok "fcoord run -d -p 2 --every 20ms --name $type 'fjoin <(fsource l --time t --rate 500/s | fkey k) <(fsource r --time t --rate 450/s | fkey k) --on k --within 2s --type $type --select \".l.l, .r.r, k = coalesce(.l.k, .r.k)\" | fsink $type/'"
+		ok "fcoord run -d -p 2 --every 20ms --name $type 'fjoin <(fsource l --time t --rate $(paced 500) | fkey k) <(fsource r --time t --rate $(paced 450) | fkey k) --on k --within 2s --type $type --select \".l.l, .r.r, k = coalesce(.l.k, .r.k)\" | fsink $type/'"
 		for stage in fjoin fkey fjoin fsink; do
 			fell $type $stage
 		done

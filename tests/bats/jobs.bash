@@ -41,6 +41,11 @@ runs() {
 	[ "$(tells "$1" "if .phase == \"running\" and .attempt >= $2 then 1 else 0 end")" = 1 ]
 }
 
+# paced N: N records a second, or fewer where the programs are slow, so that the job outlives its kills.
+paced() {
+	echo "$(($1 / (${FJORD_SANITIZED:-0} * 2 + 1)))/s"
+}
+
 # fell JOB STAGE: kill a subtask; the job runs again.
 fell() {
 	local a

@@ -20,6 +20,9 @@
 #define SWEEP_TURN 1024	    /* timers */
 #define SLOTS 16	    /* of --asof D, for timers */
 #define BUCKET_ROWS 4096
+#define ROOM_ROWS 16u	      /* of a new bag of rows that wait, */
+#define ROOM_MOST (4u << 10)  /* up to so many bytes */
+#define TOGETHER 64	      /* rows */
 #define BUCKET_MOST (1 << 20) /* ms */
 #define BUCKET_FIRST (1 << 14)
 #define NONE UINT32_MAX
@@ -50,12 +53,16 @@ struct asof {
 	struct state_map *timer; /* slot -> key; NULL: versions stay for ever */
 	int64_t slot;
 	uint32_t groups;
+	bool by_key;  /* left rows wait under their key groups */
 	int64_t *run; /* counts restores */
 	/* How long a bucket is, and how fast the time of left rows goes. */
 	int64_t bucket;
 	double sum, mean;
 	unsigned nsum;
 	bool paced;
+	/* The versions of right rows at hand, once they are looked up. */
+	struct versions *found[JOIN_AHEAD];
+	bool looked;
 	/* What is due, and how far it is gathered and given out. */
 	int64_t least; /* no row that waits is older */
 	int64_t limit;
@@ -87,7 +94,8 @@ asof_open(struct join *j, struct op *op)
 	a->right = (struct bag_type){
 		.name = "right", .head = sizeof(struct versions), .n = 1, .input = { RIGHT }
 	};
-	a->groups = op_task(op) != NULL ? op_task(op)->groups : 128;
+	a->by_key = op_task(op) != NULL;
+	a->groups = a->by_key ? op_task(op)->groups : 128;
 	a->bucket = BUCKET_FIRST;
 	a->least = a->limit = INT64_MIN;
 	a->most = (size_t)(op_conf(op)->mem / 16);
@@ -182,6 +190,19 @@ versions_of(const struct asof *a, struct versions *v)
 		v->run = (uint32_t)*a->run;
 	}
 	return b;
+}
+
+/* Touch the newest version of all; v may be NULL.  A small row lies across two lines. */
+static inline void
+prefetch_newest(const struct asof *a, struct versions *v)
+{
+	const uint8_t *row;
+
+	if (v == NULL)
+		return;
+	row = bag_of(&a->right, v, 0)->p + v->last;
+	__builtin_prefetch(row);
+	__builtin_prefetch(row + 64);
 }
 
 /* The newest version at t, of equal ones the last: where it is, or NONE. */
@@ -321,6 +342,34 @@ pace(struct asof *a, int64_t time)
 	a->sum = a->nsum = 0;
 }
 
+/* The group that a row waits under: its key's, which a rescale goes by.  Where none can come any
+ * will do, and what came together lies together. */
+static uint32_t
+group_of(const struct join *j, const struct join_row *r)
+{
+	const struct asof *a = j->asof;
+
+	return a->by_key ? key_group(r->key.hash, a->groups)
+			 : (uint32_t)((uint64_t)j->arrivals / TOGETHER % a->groups);
+}
+
+/* Small rows are seldom alone in a bag: room for some, so that it does not grow with each. */
+static int
+make_room(struct join *j, struct bag *b, uint32_t len)
+{
+	uint32_t n = ROOM_ROWS * len;
+	int rc;
+
+	if (len > ROOM_MOST / ROOM_ROWS)
+		return 0;
+	if ((rc = state_account(j->state, n)) != 0)
+		return rc;
+	if ((b->p = malloc(n)) == NULL)
+		return ferr(FERR_NOMEM, "out of memory");
+	b->cap = n;
+	return 0;
+}
+
 static int
 add_left(struct join *j, struct op *op, const struct join_row *r)
 {
@@ -328,8 +377,9 @@ add_left(struct join *j, struct op *op, const struct join_row *r)
 	uint8_t key[2];
 	struct state_key k = { .p = key, .n = sizeof(key) };
 	struct waiting *w;
+	struct bag *b;
 	bool fresh;
-	uint32_t at, group = key_group(r->key.hash, a->groups);
+	uint32_t at, group = group_of(j, r);
 	int rc;
 
 	if (r->time <= j->wm)
@@ -338,15 +388,45 @@ add_left(struct join *j, struct op *op, const struct join_row *r)
 	k.hash = key_hash(key, sizeof(key));
 	if ((w = state_put(a->waiting, floor_to(r->time, a->bucket), &k, &fresh)) == NULL)
 		return join_failed(j);
-	if ((rc = bag_put(&a->left, bag_of(&a->left, w, 0), r->row, &at)) != 0)
+	b = bag_of(&a->left, w, 0);
+	if ((fresh && (rc = make_room(j, b, row_len(r->row))) != 0) ||
+	    (rc = bag_put(&a->left, b, r->row, &at)) != 0)
 		return rc;
-	le64put(bag_of(&a->left, w, 0)->p + at + 16, (uint64_t)j->arrivals++ * a->groups + group);
+	le64put(b->p + at + 16, (uint64_t)j->arrivals++ * a->groups + group);
 	if (fresh || r->time < w->least)
 		w->least = r->time;
 	if (r->time < a->least)
 		a->least = r->time;
 	pace(a, r->time);
 	return 0;
+}
+
+/* The versions of the rows at hand, so that the misses overlap. */
+static void
+find_ahead(struct join *j)
+{
+	struct asof *a = j->asof;
+
+	for (unsigned i = j->iahead; i < j->nahead; i++) {
+		a->found[i] = state_find(a->versions, 0, &j->ahead[i].key);
+		prefetch_newest(a, a->found[i]);
+	}
+	a->looked = true;
+}
+
+/* The versions of the row at hand, to be changed. */
+static int
+put_versions(struct join *j, const struct join_row *r, struct versions **v)
+{
+	struct asof *a = j->asof;
+	bool fresh;
+
+	if (!a->looked)
+		find_ahead(j);
+	if ((*v = a->found[j->iahead]) != NULL)
+		return state_touch(a->versions, 0, *v);
+	*v = state_put(a->versions, 0, &r->key, &fresh); /* a row before may have made it */
+	return *v != NULL ? 0 : join_failed(j);
 }
 
 static int
@@ -356,13 +436,12 @@ add_right(struct join *j, const struct join_row *r)
 	struct versions *v;
 	struct bag *b;
 	uint32_t old, before, at;
-	bool fresh;
 	int rc;
 
 	if (r->null || row_kind(r->row) == ROW_BEFORE || too_old(j, r->time))
 		return 0;
-	if ((v = state_put(a->versions, 0, &r->key, &fresh)) == NULL)
-		return join_failed(j);
+	if ((rc = put_versions(j, r, &v)) != 0)
+		return rc;
 	b = versions_of(a, v);
 	if ((old = newest(v, b, j->wm)) != NONE) {
 		if (row_time(b->p + old) > r->time)
@@ -391,6 +470,7 @@ asof_prefetch(struct join *j, const struct join_row *r, bool entry)
 {
 	if (r->side == LEFT)
 		return;
+	j->asof->looked = false;
 	if (entry)
 		state_prefetch_entry(j->asof->versions, 0, r->key.hash);
 	else
@@ -577,8 +657,7 @@ make_ready(struct join *j, struct versions **v)
 		state_prefetch_entry(a->versions, 0, j->ahead[i].key.hash);
 	for (size_t i = 0; i < n && rc == 0; i++) {
 		v[i] = j->ahead[i].null ? NULL : state_find(a->versions, 0, &j->ahead[i].key);
-		if (v[i] != NULL)
-			__builtin_prefetch(bag_of(&a->right, v[i], 0)->p + v[i]->last);
+		prefetch_newest(a, v[i]);
 	}
 	j->nahead = (unsigned)n;
 	return rc != 0 ? rc : state_error(j->state);

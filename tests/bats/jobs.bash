@@ -50,6 +50,7 @@ paced() {
 fell() {
 	local a
 	a=$(tells "$1" .attempt)
+	await "[ \"\$(sub $1 $2)\" -gt 0 ]" # it has no process for a moment while it is started again
 	kill -9 "$(sub "$1" "$2")"
 	await "runs $1 $((a + 1))"
 }

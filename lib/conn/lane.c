@@ -1,79 +1,16 @@
 /* lane: sealing and publishing; see lane.h. */
 #include "conn/lane_internal.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
-
-#include "fio/fio.h"
-
-#define LOG_MAX (64u << 20)    /* a segment file above that is followed by a new one */
-#define MOVING_MAX (16u << 20) /* bytes that may wait for the disk */
-
-static const uint8_t no_id[16]; /* the barrier of an epoch is not known before it comes */
-
-/* ---- jobs ---- */
-
-static struct lane_job *
-job_of(struct work_job *w)
-{
-	return (struct lane_job *)(void *)w;
-}
-
-static void
-job_free(struct lane_job *j)
-{
-	*j->at = j->next;
-	if (j->next != NULL)
-		j->next->at = j->at;
-	buf_fini(&j->data);
-	snap_clear_files(&j->sealed);
-	snap_clear_files(&j->files);
-	free(j);
-}
-
-/* A job of ours, to be filled and put. */
-static struct lane_job *
-job_new(struct lane *l, int (*run)(struct work_job *w),
-	int (*done)(struct op_job *job, struct op *op))
-{
-	struct lane_job *j = calloc(1, sizeof(*j));
-
-	if (j == NULL) {
-		ferr(FERR_NOMEM, "out of memory");
-		return NULL;
-	}
-	j->job.work.run = run;
-	j->job.done = done;
-	j->lane = l;
-	j->epoch = l->epoch;
-	j->next = l->jobs;
-	j->at = &l->jobs;
-	if (l->jobs != NULL)
-		l->jobs->at = &j->next;
-	l->jobs = j;
-	return j;
-}
-
-static int
-just_free(struct op_job *job, struct op *op)
-{
-	(void)op;
-	job_free((struct lane_job *)(void *)job);
-	return 0;
-}
+#include <string.h>
 
 void
 lane_free(struct lane *l)
 {
 	if (l == NULL)
 		return;
-	while (l->jobs != NULL)
-		job_free(l->jobs);
-	log_close(l->log);
+	lane_log_free(l->log);
 	dest_close(l->dest);
-	buf_fini(&l->head);
-	buf_fini(&l->spare);
-	snap_clear_files(&l->pending);
 	free(l->found);
 	free(l);
 }
@@ -81,158 +18,93 @@ lane_free(struct lane *l)
 bool
 lane_full(const struct lane *l)
 {
-	return l->moving > MOVING_MAX;
+	return lane_log_full(l->log);
 }
 
 /* ---- sealing ---- */
 
 static int
-open_log(struct lane *l)
+run_create(void *self, void *arg)
 {
-	const struct op_task *t = l->task;
-	struct buf name = BUF_INIT;
-	int rc;
+	struct lane *l = self;
 
-	rc = buf_printf(&name, "segments/%s-%u.%" PRIu64 ".%u.log", t->stage, t->subtask,
-			t->attempt, ++l->nlogs);
-	if (rc == 0)
-		rc = buf_cstr(&name) == NULL ? FERR_NOMEM
-					     : log_create(&l->log, t->store, (const char *)name.p);
-	buf_fini(&name);
-	l->start = 0;
-	return rc;
+	return dest_create(l->dest, arg);
+}
+
+/* Have the part made, before its first bytes are in the log. */
+static int
+put_create(struct lane *l, struct op *op, const struct piece *p)
+{
+	struct piece *copy = malloc(sizeof(*copy));
+
+	if (copy == NULL)
+		return ferr(FERR_NOMEM, "out of memory");
+	*copy = *p;
+	return lane_log_do(l->log, op, run_create, copy);
 }
 
 static int
-run_append(struct work_job *w)
+put_piece(struct lane *l, struct op *op, const struct piece *p, struct buf *data)
 {
-	struct lane_job *j = job_of(w);
-	struct lane *l = j->lane;
+	struct buf head = BUF_INIT;
 	int rc = 0;
 
-	if (l->log == NULL && (rc = open_log(l)) != 0)
-		return rc;
-	if ((j->piece.flags & PIECE_CREATES) != 0 && (rc = dest_create(l->dest, &j->piece)) != 0)
-		return rc;
-	l->head.n = 0;
-	if ((rc = piece_head(&j->piece, &l->head)) == 0 &&
-	    (rc = log_append(l->log, j->epoch, no_id, l->head.p, l->head.n)) == 0)
-		rc = log_append(l->log, j->epoch, no_id, j->data.p, j->data.n);
+	if ((p->flags & PIECE_CREATES) != 0)
+		rc = put_create(l, op, p);
+	if (rc == 0 && (rc = piece_head(p, &head)) == 0)
+		rc = lane_log_put(l->log, op, head.p, head.n, data);
+	buf_fini(&head);
 	return rc;
-}
-
-static int
-append_done(struct op_job *job, struct op *op)
-{
-	struct lane_job *j = (struct lane_job *)(void *)job;
-	struct lane *l = j->lane;
-
-	l->moving -= j->data.n;
-	if (l->spare.cap < j->data.cap) {
-		struct buf b = l->spare;
-
-		l->spare = j->data;
-		l->spare.n = 0;
-		j->data = b;
-	}
-	return just_free(job, op);
 }
 
 int
 lane_put(struct lane *l, struct op *op, struct lane_part *p, unsigned flags)
 {
-	struct lane_job *j;
+	struct piece piece;
+	int rc;
 
 	part_rows_pause(&p->rows);
 	if (p->rows.b.n == 0 && flags == 0)
 		return 0;
-	if ((j = job_new(l, run_append, append_done)) == NULL)
-		return FERR_NOMEM;
-	j->epoch = l->epoch + 1;
-	lane_piece_of(l, p, &j->piece);
+	lane_piece_of(l, p, &piece);
 	if (!p->begun && l->conf.kind == DEST_DIR)
 		flags |= PIECE_CREATES;
-	j->piece.flags = (uint8_t)flags;
-	j->piece.offset = p->offset;
-	j->piece.n = (uint32_t)p->rows.b.n;
-	j->data = p->rows.b;
-	p->rows.b = l->spare;
-	l->spare = (struct buf)BUF_INIT;
-	p->offset += j->data.n;
+	piece.flags = (uint8_t)flags;
+	piece.offset = p->offset;
+	piece.n = (uint32_t)p->rows.b.n;
+	if ((rc = put_piece(l, op, &piece, &p->rows.b)) != 0)
+		return rc;
+	p->offset += piece.n;
 	p->begun = true;
 	p->dirty = true;
-	l->moving += j->data.n;
-	l->unsealed = true;
-	op_job_put(op, &j->job);
 	return 0;
 }
 
+/* The names of what was made. */
 static int
-run_seal(struct work_job *w)
+sync_names(void *self)
 {
-	struct lane_job *j = job_of(w);
-	struct lane *l = j->lane;
-	int rc = 0;
+	struct lane *l = self;
 
-	if (l->conf.kind == DEST_DIR)
-		rc = dest_sync(l->dest);
-	if (rc == 0 && (rc = log_seal(l->log, j->epoch, j->id)) == 0)
-		rc = snap_add_file(&j->sealed, log_name(l->log), l->start, log_end(l->log),
-				   log_crc(l->log), j->epoch);
-	if (rc != 0)
-		return rc;
-	l->start = log_end(l->log);
-	if (l->start > LOG_MAX) {
-		log_close(l->log);
-		l->log = NULL;
-	}
-	return 0;
-}
-
-static int
-seal_done(struct op_job *job, struct op *op)
-{
-	struct lane_job *j = (struct lane_job *)(void *)job;
-	const struct snap_file *f = &j->sealed.v[0];
-	int rc = snap_add_file(&j->lane->pending, f->name, f->start, f->end, f->crc, f->epoch);
-
-	return rc != 0 ? rc : just_free(job, op);
+	return l->conf.kind == DEST_DIR ? dest_sync(l->dest) : 0;
 }
 
 int
 lane_seal(struct lane *l, struct op *op, const struct barrier *b)
 {
-	struct lane_job *j;
-
-	l->epoch = b->epoch;
-	if (!l->unsealed)
-		return 0;
-	if ((j = job_new(l, run_seal, seal_done)) == NULL)
-		return FERR_NOMEM;
-	memcpy(j->id, b->id, sizeof(j->id));
-	l->unsealed = false;
-	op_job_put(op, &j->job);
-	return 0;
+	return lane_log_seal(l->log, op, b);
 }
 
 int
 lane_ack(struct lane *l, struct snap *s)
 {
-	int rc = 0;
-
-	s->published = l->published;
-	for (unsigned i = 0; i < l->pending.n && rc == 0; i++) {
-		const struct snap_file *f = &l->pending.v[i];
-
-		rc = snap_add_file(&s->pending, f->name, f->start, f->end, f->crc, f->epoch);
-	}
-	return rc;
+	return lane_log_ack(l->log, s);
 }
 
 int
 lane_end(const struct lane *l)
 {
-	return l->unsealed ? ferr(FERR_TRUNC, "records came behind the last barrier") : 0;
+	return lane_log_end(l->log);
 }
 
 /* ---- publishing ---- */
@@ -253,65 +125,27 @@ publish_stretch(struct lane *l, const struct snap_file *f)
 
 	sink.cookie = l->dest;
 	piece_reader_init(&r, &sink);
-	rc = log_read(l->task->store, f->name, f->start, f->end, f->crc, feed, &r);
-	if (rc == FERR_LOST)
-		rc = ferr(FERR_CORRUPT, "%s", ferr_text());
+	rc = lane_log_read(l->task, f, feed, &r);
 	return rc == 0 ? piece_done(&r) : rc;
 }
 
 static int
-run_publish(struct work_job *w)
+publish(void *self, void *lane, const struct snap_files *files, uint64_t epoch)
 {
-	struct lane_job *j = job_of(w);
-	bool first = j->epoch == j->lane->task->epoch;
+	struct lane *l = self;
+	bool first = epoch == l->task->epoch;
 	int rc = 0;
 
-	dest_begin(j->lane->dest, first);
-	for (unsigned i = 0; i < j->files.n && rc == 0; i++)
-		rc = publish_stretch(j->lane, &j->files.v[i]);
+	(void)lane; /* a piece says itself what part it is of */
+	dest_begin(l->dest, first);
+	for (unsigned i = 0; i < files->n && rc == 0; i++)
+		rc = publish_stretch(l, &files->v[i]);
 	if (rc == 0)
-		rc = dest_done(j->lane->dest);
-	return first ? lane_blame(j->lane->task, rc) : rc;
+		rc = dest_done(l->dest);
+	return first ? lane_log_blame(l->task, rc) : rc;
 }
 
-static int
-publish_done(struct op_job *job, struct op *op)
-{
-	struct lane_job *j = (struct lane_job *)(void *)job;
-	struct lane *l = j->lane;
-	unsigned n = j->files.n;
-	int rc;
-
-	for (unsigned i = 0; i < n; i++)
-		free(l->pending.v[i].name);
-	if (n > 0)
-		memmove(l->pending.v, l->pending.v + n, (l->pending.n - n) * sizeof(*l->pending.v));
-	l->pending.n -= n;
-	l->handed -= n;
-	l->published = j->epoch;
-	rc = op_published(op, j->epoch);
-	return rc != 0 ? rc : just_free(job, op);
-}
-
-/* Have all stretches up to that epoch published. */
-static int
-put_publish(struct lane *l, struct op *op, uint64_t epoch)
-{
-	struct lane_job *j = job_new(l, run_publish, publish_done);
-	int rc = 0;
-
-	if (j == NULL)
-		return FERR_NOMEM;
-	j->epoch = epoch;
-	while (rc == 0 && l->handed < l->pending.n && l->pending.v[l->handed].epoch <= epoch) {
-		const struct snap_file *f = &l->pending.v[l->handed++];
-
-		rc = snap_add_file(&j->files, f->name, f->start, f->end, f->crc, f->epoch);
-	}
-	if (rc == 0)
-		op_job_put(op, &j->job);
-	return rc;
-}
+const struct lane_log_class lane_log_class = { .sync = sync_names, .publish = publish };
 
 /* ---- leftovers ---- */
 
@@ -346,53 +180,51 @@ is_leftover(void *cookie, const char *path, const struct part_name *n)
 }
 
 static int
-run_clean(struct work_job *w)
+run_clean(void *self, void *arg)
 {
-	struct lane *l = job_of(w)->lane;
+	struct lane *l = self;
 
+	(void)arg;
 	return dest_clean(l->dest, is_leftover, l);
 }
 
 int
 lane_complete(struct lane *l, struct op *op, uint64_t epoch)
 {
-	struct lane_job *j;
 	int rc;
 
-	if ((rc = put_publish(l, op, epoch)) != 0 || l->cleaned)
+	if ((rc = lane_log_complete(l->log, op, epoch)) != 0 || l->cleaned)
 		return rc;
 	l->cleaned = true;
-	if ((j = job_new(l, run_clean, just_free)) == NULL)
-		return FERR_NOMEM;
-	op_job_put(op, &j->job);
-	return 0;
+	return lane_log_do(l->log, op, run_clean, NULL);
 }
 
 /* ---- at a restart ---- */
 
 static int
-run_compare(struct work_job *w)
+run_compare(void *self, void *arg)
 {
-	struct lane *l = job_of(w)->lane;
+	struct lane *l = self;
 	int rc = 0;
 
+	(void)arg;
 	for (size_t i = 0; i < l->nfound && rc == 0; i++)
 		rc = dest_check(l->dest, &l->found[i].part, l->found[i].length, true);
 	if (rc == 0)
 		rc = dest_check_ahead(l->dest, l->task->subtask, l->next_number);
-	return lane_blame(l->task, rc);
+	return lane_log_blame(l->task, rc);
 }
 
 int
 lane_put_restored(struct lane *l, struct op *op)
 {
-	struct lane_job *j;
-	int rc;
+	int rc = 0;
 
-	if ((rc = put_publish(l, op, l->task->epoch)) != 0)
-		return rc;
-	if ((j = job_new(l, run_compare, just_free)) == NULL)
-		return FERR_NOMEM;
-	op_job_put(op, &j->job);
-	return 0;
+	for (unsigned i = 0; i < l->task->nsnap && rc == 0; i++) {
+		if (lane_log_ours(l->task, i))
+			rc = lane_log_adopt(l->log, op, i, NULL);
+	}
+	if (rc == 0)
+		rc = lane_log_complete(l->log, op, l->task->epoch);
+	return rc != 0 ? rc : lane_log_do(l->log, op, run_compare, NULL);
 }

@@ -8,9 +8,6 @@
 
 #include "base/bytes.h"
 #include "base/hash.h"
-#include "fio/fio.h"
-#include "manifest/ckpt_json.h"
-#include "store/store.h"
 
 /* ---- the map ---- */
 
@@ -79,8 +76,8 @@ lane_new(struct lane **out, struct op *op, const struct dest_conf *conf, enum fm
 	l->task = op_task(op);
 	l->conf.rewind = l->task->rewind;
 	l->conf.plain = l->task->plain;
-	l->epoch = l->task->epoch;
-	if ((rc = state_map_open(s, &l->map, &type)) != 0) {
+	if ((rc = state_map_open(s, &l->map, &type)) != 0 ||
+	    (rc = lane_log_new(&l->log, op, &lane_log_class, l)) != 0) {
 		lane_free(l);
 		return rc;
 	}
@@ -280,32 +277,6 @@ load_parts(struct lane *l, struct op *op, struct lane_part ***out, size_t *n)
 	return rc;
 }
 
-/* What the lanes that are ours now had not published. */
-static int
-load_pending(struct lane *l)
-{
-	const struct op_task *t = l->task;
-	int rc = 0;
-
-	l->published = t->epoch;
-	for (unsigned i = 0; i < t->nsnap; i++) {
-		const struct snap *s = &t->snap[i];
-		uint32_t lo = group_lo(s->subtask, s->parallel, t->groups);
-
-		if (t->same ? i != t->subtask : lo < t->lo || lo > t->hi)
-			continue;
-		for (unsigned k = 0; k < s->pending.n && rc == 0; k++) {
-			const struct snap_file *f = &s->pending.v[k];
-
-			rc =
-			    snap_add_file(&l->pending, f->name, f->start, f->end, f->crc, f->epoch);
-		}
-		if (s->pending.n > 0 && s->published < l->published)
-			l->published = s->published;
-	}
-	return rc;
-}
-
 /* Compare an open part with what is there, and note it. */
 static int
 find_part(struct lane *l, const struct lane_part *p)
@@ -317,7 +288,7 @@ find_part(struct lane *l, const struct lane_part *p)
 	f->length = p->offset;
 	if ((rc = dest_check(l->dest, &f->part, f->length, false)) == 0)
 		l->nfound++;
-	return lane_blame(l->task, rc);
+	return lane_log_blame(l->task, rc);
 }
 
 int
@@ -328,7 +299,7 @@ lane_restored(struct lane *l, struct op *op, uint64_t *next,
 	size_t n = 0;
 	int rc;
 
-	if ((rc = load_parts(l, op, &v, &n)) != 0 || (rc = load_pending(l)) != 0)
+	if ((rc = load_parts(l, op, &v, &n)) != 0)
 		goto out;
 	l->conf.make = n == 0;
 	if ((rc = dest_open(&l->dest, &l->conf)) != 0 ||
@@ -359,47 +330,4 @@ out:
 		lane_part_free(v[i]);
 	free(v);
 	return rc;
-}
-
-/* ---- the chain ---- */
-
-/* The epoch of the newest manifest: 1 found, 0 there is none, or an error. */
-static int
-newest_epoch(const char *store, uint64_t *epoch)
-{
-	uint64_t *places = NULL;
-	struct ckpt_file f;
-	struct buf b = BUF_INIT;
-	char name[32];
-	unsigned n = 0;
-	int rc;
-
-	if ((rc = store_chain(store, &places, &n)) != 0 || n == 0) {
-		free(places);
-		return rc;
-	}
-	ckpt_file_init(&f);
-	store_place_name(places[n - 1], name);
-	if ((rc = store_read(store, name, SIZE_MAX, &b)) == 0 &&
-	    (rc = ckpt_file_parse(&f, b.p, b.n)) == 0)
-		*epoch = f.epoch;
-	ckpt_file_fini(&f);
-	buf_fini(&b);
-	free(places);
-	return rc != 0 ? rc : 1;
-}
-
-int
-lane_blame(const struct op_task *t, int rc)
-{
-	char text[512];
-	uint64_t epoch = 0;
-
-	if (rc != FERR_CORRUPT)
-		return rc;
-	snprintf(text, sizeof(text), "%s", ferr_text());
-	if (newest_epoch(t->store, &epoch) == 1 && epoch > t->epoch)
-		return ferr(FERR_IO, "checkpoint %" PRIu64 " was completed meanwhile: %s", epoch,
-			    text);
-	return ferr(rc, "%s", text);
 }

@@ -18,6 +18,7 @@ _Static_assert(sizeof(LINE) - 1 == LOG_LINE_LEN, "the first line has 64 bytes");
 #define MAGIC 0x424c4a46u  /* "FJLB" */
 #define CRC_AT 36	   /* of the CRC in the header; it covers what stands before */
 #define GATHER (64u << 10) /* smaller payloads wait for the next write */
+#define NOT_NAMED "it is not the file that the checkpoint names"
 
 enum { DATA = 1, END = 2 };
 
@@ -245,6 +246,19 @@ check_header(const struct reader *r, const uint8_t h[LOG_BLOCK_HDR], uint64_t at
 	return 0;
 }
 
+/* The end block that ends there. */
+static int
+fetch_end(const struct reader *r, uint64_t at, uint8_t h[LOG_BLOCK_HDR])
+{
+	int rc;
+
+	if (at < LOG_LINE_LEN + LOG_BLOCK_HDR)
+		return damaged(r, at, "no part ends here");
+	if ((rc = fetch(r, h, LOG_BLOCK_HDR, at - LOG_BLOCK_HDR)) != 0)
+		return rc;
+	return le32get(h) == MAGIC && h[4] == END ? 0 : damaged(r, at, "no part ends here");
+}
+
 /* The first line, or the end block that stands before the stretch: its CRC is where ours begins. */
 static int
 begin(struct reader *r, uint64_t start)
@@ -261,12 +275,8 @@ begin(struct reader *r, uint64_t start)
 		return damaged(r, 0, "it does not begin as a log of this version does");
 	if (r->at == LOG_LINE_LEN)
 		return 0;
-	if (r->at < LOG_LINE_LEN + LOG_BLOCK_HDR)
-		return damaged(r, start, "no part begins here");
-	if ((rc = fetch(r, b, LOG_BLOCK_HDR, r->at - LOG_BLOCK_HDR)) != 0)
+	if ((rc = fetch_end(r, start, b)) != 0)
 		return rc;
-	if (le32get(b) != MAGIC || b[4] != END)
-		return damaged(r, start, "no part begins here");
 	r->kind = END;
 	r->crc = le32get(b + CRC_AT);
 	return 0;
@@ -340,7 +350,7 @@ read_blocks(struct reader *r, uint32_t crc,
 	if (rc == 0 && r->kind != END)
 		rc = damaged(r, r->at, "the last part has no end");
 	if (rc == 0 && r->crc != crc)
-		rc = damaged(r, r->at, "it is not the file that the checkpoint names");
+		rc = damaged(r, r->at, NOT_NAMED);
 	return rc;
 }
 
@@ -382,6 +392,24 @@ log_resume(const char *dir, const char *name, uint64_t start, uint32_t start_crc
 
 	if (rc == 0)
 		rc = read_blocks(&r, crc, fn, cookie);
+	close_reader(&r);
+	return rc;
+}
+
+int
+log_end_id(const char *dir, const char *name, uint64_t end, uint32_t crc, uint64_t epoch,
+	   uint8_t id[16])
+{
+	struct reader r = { .dir = dir, .name = name, .fd = -1, .end = end, .b = BUF_INIT };
+	uint8_t h[LOG_BLOCK_HDR];
+	int rc = open_reader(&r);
+
+	if (rc == 0)
+		rc = fetch_end(&r, end, h);
+	if (rc == 0 && (le64get(h + 8) != epoch || le32get(h + CRC_AT) != crc))
+		rc = damaged(&r, end, NOT_NAMED);
+	if (rc == 0)
+		memcpy(id, h + 16, 16);
 	close_reader(&r);
 	return rc;
 }

@@ -60,5 +60,12 @@ int log_read(const char *dir, const char *name, uint64_t start, uint64_t end, ui
 int log_resume(const char *dir, const char *name, uint64_t start, uint32_t start_crc, uint64_t end,
 	       uint32_t crc, int (*fn)(void *cookie, uint64_t epoch, const uint8_t *p, size_t n),
 	       void *cookie);
+/*
+ * The id of the barrier whose end block a stretch ends with.  That one block is looked at: it must
+ * be of that epoch and have that CRC, which tells that it is the file that was meant; whether all
+ * of it is undamaged, log_read tells.
+ */
+int log_end_id(const char *dir, const char *name, uint64_t end, uint32_t crc, uint64_t epoch,
+	       uint8_t id[16]);
 
 #endif

@@ -291,6 +291,40 @@ T(the_callers_error_ends_the_reading)
 	remove_dir();
 }
 
+/* ---- the end block alone ---- */
+
+static int
+id_of(const struct place *at, uint64_t epoch, uint8_t id[16])
+{
+	return log_end_id(dir, "a", at->end, at->crc, epoch, id);
+}
+
+T(the_barrier_of_a_stretch_is_in_its_end_block)
+{
+	struct place at[2], bad;
+	uint8_t id[16] = "";
+
+	make_dir();
+	make_log("a", at);
+	T_INT(id_of(&at[0], 1, id), 0);
+	T_MEM(id, 16, ID1, 16);
+	T_INT(id_of(&at[1], 3, id), 0);
+	T_MEM(id, 16, ID2, 16);
+	T_INT(id_of(&at[0], 2, id), FERR_CORRUPT);
+	bad = (struct place){ at[0].end, at[0].crc ^ 1 };
+	T_INT(id_of(&bad, 1, id), FERR_CORRUPT);
+	for (uint64_t end = 0; end <= at[1].end + 1; end++) {
+		bad = (struct place){ end, at[0].crc };
+		if (end != at[0].end)
+			T_INT(id_of(&bad, 1, id), FERR_CORRUPT);
+	}
+	bad.end = UINT64_MAX;
+	T_INT(id_of(&bad, 1, id), FERR_CORRUPT);
+	T_MEM(id, 16, ID2, 16); /* untouched */
+	T_INT(log_end_id(dir, "nothing", at[0].end, at[0].crc, 1, id), FERR_LOST);
+	remove_dir();
+}
+
 T(a_log_is_made_by_one_only)
 {
 	struct log *a, *b;

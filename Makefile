@@ -2,9 +2,9 @@
 #
 #	make            build bin/
 #	make check      everything that is tested by default (SAN=1: with ASan and UBSan)
-#	make check-crash  check-chaos  check-model   the heavier campaigns
+#	make check-crash  check-chaos  check-kafka  check-model   the heavier campaigns
 #	make demo       real flights, real weather, planted frauds
-#	make bench      figures, beside what one would otherwise use (bench-nexmark: Nexmark)
+#	make bench      figures, beside what one would otherwise use (bench-nexmark, bench-kafka)
 #	make install    PREFIX=/usr/local
 
 PREFIX ?= /usr/local
@@ -104,6 +104,12 @@ check-crash check-chaos: deps-build
 	@scripts/deps test
 	@scripts/$@
 
+# FULL=1: on two versions of Kafka and of librdkafka, with the campaign of kills.
+check-kafka: deps-build
+	@scripts/deps kafka
+	@$(MAKE) --no-print-directory binaries
+	@BIN=$(BIN) scripts/check-kafka
+
 check-model:
 	@scripts/deps test
 	@scripts/check-model
@@ -121,6 +127,11 @@ bench-nexmark: all
 	@$(MAKE) --no-print-directory micro
 	@BIN=$(BIN) BUILD=$(BUILD) tests/bench/bench-nexmark
 
+bench-kafka: all
+	@scripts/deps bench
+	@$(MAKE) --no-print-directory micro
+	@BIN=$(BIN) BUILD=$(BUILD) tests/bench/bench-kafka
+
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5 \
 	    $(DESTDIR)$(PREFIX)/share/man/man7 $(DESTDIR)$(PREFIX)/share/bash-completion/completions
@@ -135,5 +146,5 @@ format:
 clean:
 	rm -rf build bin
 
-.PHONY: all binaries tools micro fuzz deps-build check check-fuzz check-crash check-chaos check-model demo bench bench-nexmark fuzz-lib install format clean
+.PHONY: all binaries tools micro fuzz deps-build check check-fuzz check-crash check-chaos check-kafka check-model demo bench bench-nexmark bench-kafka fuzz-lib install format clean
 -include $(LIB_OBJ:.o=.d) $(patsubst %.c,$(BUILD)/%.d,$(wildcard cmd/*/*.c))

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/unit.h"
+#include "conn/kafka_sink.h"
 #include "conn/lane_file.h"
 #include "conn/parts.h"
 #include "conn/upsert.h"
@@ -21,6 +22,11 @@ struct sink_spec {
 	const char *partition_by, *key;
 	bool changes_upsert;
 	struct upsert *upsert; /* made of these */
+	/* kafka:// */
+	const char *partition, *header;
+	int64_t reuse; /* 0: not given */
+	enum kafka_lost lost;
+	struct kafka_props props;
 	struct host_conf host;
 };
 
@@ -120,11 +126,37 @@ set_partition_by(void *c, const char *a)
 }
 
 static int
-set_kafka(void *c, const char *a)
+set_partition(void *c, const char *a)
 {
-	(void)c;
-	(void)a;
-	return ferr(FERR_NOTYET, "goes with kafka:// sinks, which are not yet there");
+	((struct sink_spec *)c)->partition = a;
+	return 0;
+}
+
+static int
+set_header(void *c, const char *a)
+{
+	((struct sink_spec *)c)->header = a;
+	return 0;
+}
+
+static int
+set_reuse(void *c, const char *a)
+{
+	return unit_int(a, "the number of epochs", 1, INT32_MAX, &((struct sink_spec *)c)->reuse);
+}
+
+static int
+set_lost(void *c, const char *a)
+{
+	((struct sink_spec *)c)->lost =
+	    strcmp(a, "published") == 0 ? KAFKA_LOST_PUBLISHED : KAFKA_LOST_UNPUBLISHED;
+	return 0;
+}
+
+static int
+set_property(void *c, const char *a)
+{
+	return kafka_props_add(&((struct sink_spec *)c)->props, a);
 }
 
 static const struct opt options[] = {
@@ -142,13 +174,19 @@ static const struct opt options[] = {
 	{ "changes", 0, "op|upsert",
 	  "changing streams: every change with its `op`, or the last value per key and epoch",
 	  set_changes, false },
-	{ "key", 0, "EXPR,...", "upsert: what the last value is kept of (default the stream's key)",
+	{ "key", 0, "EXPR,...",
+	  "kafka: key of a record; upsert: what the last value is kept of (default the stream's "
+	  "key)",
 	  set_key, false },
-	{ "partition", 0, "EXPR", "kafka: partition of a record", set_kafka, false },
-	{ "txn-reuse", 0, "N", "kafka: epochs per producer", set_kafka, false },
-	{ "marker-lost", 0, "published|unpublished", "kafka: what to think when a marker is gone",
-	  set_kafka, false },
-	{ "option", 'X', "PROPERTY=VALUE", "pass a property to the connector", set_kafka, false },
+	{ "partition", 0, "EXPR", "kafka: number of a record's partition (default by its key)",
+	  set_partition, false },
+	{ "header", 0, "NAME=EXPR;...", "kafka: headers of a record", set_header, false },
+	{ "txn-reuse", 0, "N", "kafka: epochs per producer handle (default 1), for short epochs",
+	  set_reuse, false },
+	{ "marker-lost", 0, "published|unpublished",
+	  "kafka: what to think when the marker of what is published is gone", set_lost, false },
+	{ "option", 'X', "PROPERTY=VALUE", "kafka: pass a property to librdkafka", set_property,
+	  false },
 	OPT_END,
 };
 
@@ -159,6 +197,8 @@ static const char *const examples[] = {
 	"part files, a directory per country",
 	"... | fsink all.ndjson",
 	"one file, appended to",
+	"... | fkey user | fsink kafka://localhost:9092/alerts",
+	"records of a topic, exactly once under fcoord",
 	"... | fsink null:",
 	"nothing, for measuring",
 	NULL,
@@ -166,8 +206,8 @@ static const char *const examples[] = {
 static const char *const see[] = { "fsource(1)", "fwindow(1)", "fcat(1)", "fjord(7)", NULL };
 static const struct cmd cmd = {
 	.name = "fsink",
-	.summary = "write records to a directory, a file, or stdout",
-	.usage = "- | FILE | DIR/ | null: [option ...]",
+	.summary = "write records to a directory, a file, Kafka, or stdout",
+	.usage = "- | FILE | DIR/ | kafka://HOST:PORT/TOPIC | null: [option ...]",
 	.examples = examples,
 	.see = see,
 };
@@ -209,8 +249,8 @@ static const struct op_class null_class = { .name = "fsink", .on_rows = drop_row
 static int
 check(const struct sink_spec *s)
 {
-	static const char *const later[] = { "kafka://", "http://", "https://", "postgres://",
-					     "exec:",	 "s3://",   "tcp://",	"unix:" };
+	static const char *const later[] = { "http://", "https://", "postgres://", "exec:",
+					     "s3://",	"tcp://",   "unix:" };
 	size_t n = strlen(s->uri);
 	const char *colon = strstr(s->uri, "://");
 	bool dir = n > 0 && s->uri[n - 1] == '/';
@@ -221,13 +261,16 @@ check(const struct sink_spec *s)
 		if (strncmp(s->uri, later[i], strlen(later[i])) == 0)
 			return ferr(FERR_NOTYET, "%s sinks are not yet there", later[i]);
 	}
-	if (colon != NULL)
+	if (!kafka_is_uri(s->uri) && (s->partition != NULL || s->header != NULL || s->reuse != 0 ||
+				      s->lost != KAFKA_LOST_STOP || s->props.n > 0))
+		return ferr(FERR_USAGE,
+			    "--partition, --header, --txn-reuse, --marker-lost and -X go "
+			    "with kafka:// sinks");
+	if (colon != NULL && !kafka_is_uri(s->uri))
 		return ferr(FERR_USAGE, "'%.*s://' is not a kind of sink", (int)(colon - s->uri),
 			    s->uri);
-	if (s->key != NULL && !s->changes_upsert)
-		return ferr(FERR_NOTYET,
-			    "--key goes with --changes upsert, or with kafka:// sinks, which are "
-			    "not yet there");
+	if (s->key != NULL && !s->changes_upsert && !kafka_is_uri(s->uri))
+		return ferr(FERR_USAGE, "--key goes with --changes upsert, or with kafka:// sinks");
 	if (s->exactly && !s->supervised)
 		return ferr(FERR_USAGE, "--guarantee exactly needs state: set FSTATE=DIR, or use "
 					"fcoord run");
@@ -330,6 +373,34 @@ sink_dir(struct op_main *m, const struct sink_spec *s)
 }
 
 static int
+sink_kafka(struct op_main *m, const struct sink_spec *s)
+{
+	struct kafka_sink_conf conf = { .uri = s->uri,
+					.props = &s->props,
+					.row = { .format = s->format,
+						 .key = s->key,
+						 .partition = s->partition,
+						 .header = s->header,
+						 .upsert = s->changes_upsert },
+					.atleast = s->atleast || !s->supervised,
+					.asked = s->atleast,
+					.upsert = s->upsert,
+					.lost = s->lost,
+					.reuse = s->reuse != 0 ? s->reuse : 1 };
+	struct kafka_sink *k;
+	int rc;
+
+	if (s->format == FMT_FRAMES)
+		return ferr(FERR_USAGE,
+			    "a record of Kafka is one row: --format json, csv, tsv or raw");
+	if ((rc = kafka_sink_new(&k, &conf)) != 0)
+		return rc;
+	rc = op_main_run(m, &kafka_sink_class, k, &OP_STDIN);
+	kafka_sink_free(k);
+	return rc;
+}
+
+static int
 sink(struct op_main *m, struct op_conf *conf, const struct sink_spec *s)
 {
 	bool out = strcmp(s->uri, "-") == 0;
@@ -339,6 +410,8 @@ sink(struct op_main *m, struct op_conf *conf, const struct sink_spec *s)
 		fprintf(stderr, "fsink: guarantee: at-least-once (no state)\n");
 	if (strcmp(s->uri, "null:") == 0)
 		return op_main_run(m, &null_class, NULL, s->supervised ? &OP_STDIN : &OP_STDIO);
+	if (kafka_is_uri(s->uri))
+		return sink_kafka(m, s);
 	if (s->uri[strlen(s->uri) - 1] == '/')
 		return sink_dir(m, s);
 	if (s->supervised)
@@ -349,7 +422,10 @@ sink(struct op_main *m, struct op_conf *conf, const struct sink_spec *s)
 static int
 make_upsert(struct sink_spec *s, const struct op_conf *conf)
 {
-	const struct upsert_conf u = { .key = s->key, .format = s->format, .mem = conf->mem };
+	/* Kafka says that a row is gone in its own way. */
+	const struct upsert_conf u = { .key = s->key,
+				       .format = kafka_is_uri(s->uri) ? FMT_FRAMES : s->format,
+				       .mem = conf->mem };
 
 	return s->changes_upsert ? upsert_new(&s->upsert, &u) : 0;
 }
@@ -368,9 +444,11 @@ main(int argc, char **argv)
 	rc = op_main_begin(&m, &cmd, tables, 2, &conf, argc, argv);
 	s.supervised = op_describing() || fio_env("FJORD_CTL") != NULL || conf.state != NULL;
 	if (rc == 0 && m.argc != 2)
-		rc = ferr(FERR_USAGE, m.argc < 2
-					  ? "where to? - for stdout, FILE, DIR/, or null:"
-					  : "one output at a time; tee or >( ... ) makes two");
+		rc = ferr(
+		    FERR_USAGE,
+		    m.argc < 2
+			? "where to? - for stdout, FILE, DIR/, kafka://HOST:PORT/TOPIC, or null:"
+			: "one output at a time; tee or >( ... ) makes two");
 	if (rc == 0) {
 		s.uri = m.argv[1];
 		rc = check(&s);
@@ -380,5 +458,6 @@ main(int argc, char **argv)
 	if (rc == 0)
 		rc = sink(&m, &conf, &s);
 	upsert_free(s.upsert);
+	kafka_props_fini(&s.props);
 	return op_main_end(&m, rc);
 }

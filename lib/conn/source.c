@@ -101,34 +101,6 @@ bad_record(struct op *op, const struct split *sp, uint64_t line, uint64_t col, c
 	return rc;
 }
 
-/* Make the row at [at, out->n) anew with the fields of --meta. */
-static int
-add_place(struct source *s, struct split *sp, size_t at)
-{
-	struct val file = val_text(VAL_STR, sp->name, strlen(sp->name)), offset;
-	const uint8_t *row = s->out->p + at;
-	struct rowb w;
-	int rc;
-
-	split_place(sp);
-	offset = val_i64((int64_t)sp->offset);
-	s->tmp.n = 0;
-	if ((rc = buf_put(&s->tmp, row, s->out->n - at)) != 0)
-		return rc;
-	row = s->tmp.p;
-	s->out->n = at;
-	if ((rc = rowb_begin(&w, s->out, s->schema.n, row_kind(row), row_time(row))) != 0)
-		return rc;
-	rc = rowb_fields(&w, row, NULL);
-	if (rc == 0 && (rc = rowb_set(&w, (unsigned)s->meta_file, &file)) == 0)
-		rc = rowb_set(&w, (unsigned)s->meta_offset, &offset);
-	if (rc != 0) {
-		rowb_drop(&w);
-		return rc;
-	}
-	return rowb_end(&w);
-}
-
 static void
 note_seen(struct source *s, const uint8_t *row)
 {
@@ -165,8 +137,8 @@ take_row(struct source *s, struct op *op, struct split *sp, size_t at)
 		s->has_mark = rc == 1;
 		rc = rc == 1 ? 0 : rc;
 	}
-	if (rc == 0 && s->meta_file >= 0)
-		rc = add_place(s, sp, at);
+	if (rc == 0 && s->placed)
+		rc = source_put_meta(s, sp, at);
 	if (rc != 0)
 		return rc == FERR_DATA ? refuse_row(s, op, sp, at) : rc;
 	row_set_time(s->out->p + at, ts);
@@ -191,7 +163,8 @@ split_conf(const struct source *s, struct schema *schema)
 				    .nfields = s->nfields,
 				    .only = s->only.name != NULL ? &s->only : NULL,
 				    .tz = source_clock_zone(s->clock),
-				    .hold = s->spec.hold };
+				    .hold = s->spec.hold,
+				    .nulls = s->spec.meta != NULL };
 }
 
 /* The time of a split's first good record, so that it counts before it is read. */
@@ -203,7 +176,7 @@ peek(struct source *s, unsigned i)
 	struct schema scratch;
 	int rc;
 
-	if (sp->kind == SPLIT_STDIN || !s->timed)
+	if (sp->kind == SPLIT_STDIN || sp->kind == SPLIT_KAFKA || !s->timed)
 		return 0;
 	schema_init(&scratch);
 	source_clock_forget(s->clock);
@@ -251,7 +224,7 @@ finish_split(struct source *s, struct op *op, unsigned i)
 		rc = split_park(s->splits[i]);
 	else
 		split_close(s->splits[i]);
-	s->nopen--;
+	s->nopen -= s->splits[i]->kind != SPLIT_KAFKA;
 	if (rc != 0)
 		return rc;
 	if (!s->timed || s->spec.marks == MARKS_NONE)
@@ -280,7 +253,14 @@ index_of(const struct source *s, const struct split *sp)
 	return i;
 }
 
-/* Which split is read next; NULL: none has anything now. */
+/* A topic that is read to an end: what comes next in it is what has to come next. */
+static bool
+is_awaited(const struct split *sp)
+{
+	return sp->kind == SPLIT_KAFKA && !sp->live;
+}
+
+/* Which split is read next; NULL: none has anything now, or the one that has to be next has not. */
 static struct split *
 pick(struct source *s)
 {
@@ -304,7 +284,8 @@ pick(struct source *s)
 		wm = sp->read || sp->first == ROW_NOTIME
 			 ? s->chans[i].wm
 			 : source_clock_watermark(s->clock, sp, sp->first);
-		if (sp->waiting || (!sp->open && s->nopen >= OPEN_MAX_SPLITS))
+		if ((sp->waiting && !is_awaited(sp)) ||
+		    (!sp->open && sp->kind != SPLIT_KAFKA && s->nopen >= OPEN_MAX_SPLITS))
 			continue;
 		if (s->spec.max_drift != 0 && min != WM_MIN && wm > min &&
 		    wm - min > s->spec.max_drift)
@@ -314,7 +295,7 @@ pick(struct source *s)
 			best_wm = wm;
 		}
 	}
-	return best;
+	return best != NULL && best->waiting ? NULL : best;
 }
 
 /* Behind a good row: marks, as --watermark wants them. */
@@ -374,6 +355,12 @@ read_batch(struct source *s, struct op *op, unsigned n)
 			rc = rc == 0 ? 1 : rc;
 			continue;
 		}
+		if (rc == SPLIT_PASSED) {
+			s->nulls++;
+			s->left--;
+			rc = 1;
+			continue;
+		}
 		if (rc != 1)
 			break;
 		s->left--;
@@ -397,7 +384,7 @@ read_batch(struct source *s, struct op *op, unsigned n)
 		return stop_at(s, op, rc);
 	if (rc == 0 && (rc = finish_split(s, op, i)) != 0)
 		return rc;
-	if (s->left == 0 || rc != 1)
+	if (s->left == 0 || (rc != 1 && !(rc == FERR_AGAIN && is_awaited(sp))))
 		s->cur = NULL;
 	return flush_rows(s, op);
 }
@@ -474,6 +461,8 @@ tend_live(struct source *s, struct op *op, int64_t *wake)
 			else if (at < *wake)
 				*wake = at;
 		}
+		if (s->spec.idle != 0 && sp->waiting && !split_at_end(sp))
+			sp->last_at = now; /* something is on its way */
 		if (rc == 0 && s->spec.idle != 0 && sp->waiting && !s->chans[chan_of(s, i)].idle) {
 			at = sp->last_at + s->spec.idle * 1000000;
 			if (at <= now) {
@@ -491,8 +480,8 @@ tend_live(struct source *s, struct op *op, int64_t *wake)
 static int
 wait_for_more(struct source *s, struct op *op)
 {
-	int64_t wake = INT64_MAX;
-	bool any = false;
+	int64_t wake = INT64_MAX, due;
+	bool any = false, waiting;
 	int fd, rc;
 
 	if ((rc = tend_live(s, op, &wake)) != 0)
@@ -503,12 +492,15 @@ wait_for_more(struct source *s, struct op *op)
 		if (sp->done)
 			continue;
 		any = true;
-		sp->waiting = false; /* to be tried again after the wait */
-		if ((fd = split_fd(sp)) >= 0 && (rc = op_wait_fd(op, fd)) != 0)
+		waiting = sp->waiting; /* others may have something, and wait for their turn */
+		sp->waiting = false;   /* to be tried again after the wait */
+		if (waiting && (fd = split_fd(sp)) >= 0 && (rc = op_wait_fd(op, fd)) != 0)
 			return rc;
 	}
-	if (!any && !s->spec.follow)
+	if (!any && !source_endless(s))
 		return OP_END;
+	if (s->kafka != NULL && (due = source_kafka_due(s)) < wake)
+		wake = due;
 	if (s->spec.follow) {
 		if ((rc = watch_dirs(s)) != 0)
 			return rc;
@@ -558,6 +550,40 @@ peek_from(struct source *s, unsigned i)
 }
 
 static int
+open_split(struct source *s, struct op *op, unsigned i)
+{
+	struct split_conf conf = split_conf(s, &s->schema);
+	struct split *sp = s->splits[i];
+	int rc = split_open(sp, &conf);
+
+	if (rc != 0)
+		return rc;
+	if (!sp->read && !s->spec.sequence)
+		s->chans[i].wm = WM_MIN; /* now its own marks count */
+	sp->read = true;
+	sp->last_at = sp->marked_at = op_now(op);
+	s->nopen += sp->kind != SPLIT_KAFKA;
+	return 0;
+}
+
+/* Look into splits from i on, and open those that come by themselves. */
+static int
+begin_reading(struct source *s, struct op *op, unsigned i)
+{
+	int rc = 0;
+
+	if (s->kafka != NULL)
+		rc = source_kafka_place(s, s->task == NULL || s->task->epoch == 0);
+	if (rc == 0)
+		rc = peek_from(s, i);
+	for (i = 0; i < s->n && rc == 0 && s->good != s->spec.limit; i++) {
+		if (s->splits[i]->kind == SPLIT_KAFKA && !s->splits[i]->done)
+			rc = open_split(s, op, i);
+	}
+	return rc;
+}
+
+static int
 source_start(void *self, struct op *op)
 {
 	struct source *s = self;
@@ -571,30 +597,14 @@ source_start(void *self, struct op *op)
 	for (unsigned i = 0; i < s->n; i++)
 		s->timed =
 		    s->timed || s->splits[i]->kind == SPLIT_GEN || s->spec.format == FMT_FRAMES;
-	if (s->spec.meta != NULL && (rc = source_find_meta(s)) != 0)
+	if ((s->spec.meta != NULL && (rc = source_find_meta(s)) != 0) ||
+	    (s->kafka != NULL && (rc = source_kafka_start(s)) != 0))
 		return rc;
 	if (s->task != NULL)
 		return source_state_open(s, op);
 	if (s->missing != NULL)
 		return ferr(FERR_USAGE, "%s", s->missing);
-	return peek_from(s, 0);
-}
-
-static int
-open_split(struct source *s, struct op *op, unsigned i)
-{
-	struct split_conf conf = split_conf(s, &s->schema);
-	struct split *sp = s->splits[i];
-	int rc = split_open(sp, &conf);
-
-	if (rc != 0)
-		return rc;
-	if (!sp->read && !s->spec.sequence)
-		s->chans[i].wm = WM_MIN; /* now its own marks count */
-	sp->read = true;
-	sp->last_at = sp->marked_at = op_now(op);
-	s->nopen++;
-	return 0;
+	return begin_reading(s, op, 0);
 }
 
 /* Under a supervisor: which splits are ours; those that were being read are at their places. */
@@ -610,18 +620,36 @@ source_on_restored(void *self, struct op *op, uint64_t *equal)
 	} else if ((rc = source_state_restore(s)) == 0) {
 		known = s->pass;
 		for (unsigned i = 0; i < known && s->nopen < OPEN_MAX_SPLITS && rc == 0; i++) {
-			if (s->splits[i]->read && !s->splits[i]->done)
+			if (s->splits[i]->read && !s->splits[i]->done &&
+			    s->splits[i]->kind != SPLIT_KAFKA)
 				rc = open_split(s, op, i);
 		}
 	}
-	return rc == 0 ? peek_from(s, known) : rc;
+	return rc == 0 ? begin_reading(s, op, known) : rc;
 }
 
 static int
 source_on_barrier(void *self, struct op *op, const struct barrier *b)
 {
+	struct source *s = self;
+	int rc = source_state_note(s, (b->flags & BARRIER_FINAL) != 0);
+
 	(void)op;
-	return source_state_note(self, (b->flags & BARRIER_FINAL) != 0);
+	if ((b->flags & (BARRIER_FINAL | BARRIER_STOP)) != 0)
+		s->last = b->epoch;
+	return rc == 0 && s->kafka != NULL ? source_kafka_note(s, b->epoch) : rc;
+}
+
+/* A source has nothing to publish; a group is told for display. */
+static int
+source_on_complete(void *self, struct op *op, uint64_t epoch)
+{
+	struct source *s = self;
+	int rc = 0;
+
+	if (s->kafka != NULL)
+		rc = source_kafka_complete(s, op, epoch, epoch == s->last);
+	return rc == 0 ? op_published(op, epoch) : rc;
 }
 
 static int
@@ -644,7 +672,7 @@ finish(struct source *s, struct op *op)
 static int
 begin_idleness(struct source *s, struct op *op)
 {
-	bool told = s->wm.out_idle, any = s->n == 0 && s->spec.follow;
+	bool told = s->wm.out_idle, any = s->n == 0 && source_endless(s);
 
 	s->told_idle = true;
 	for (unsigned i = 0; i < s->wm.n; i++) {
@@ -670,10 +698,10 @@ source_produce(void *self, struct op *op)
 		return rc;
 	if (s->spec.rate != 0 && (n = allowance(s, op)) == 0)
 		return OP_WAIT;
-	if ((rc = relist(s, op)) != 0)
+	if ((rc = relist(s, op)) != 0 || (s->kafka != NULL && (rc = source_kafka_tend(s, op)) != 0))
 		return rc;
-	if (s->cur == NULL) {
-		if ((s->cur = pick(s)) == NULL) {
+	if (s->cur == NULL || s->cur->waiting) {
+		if (s->cur != NULL || (s->cur = pick(s)) == NULL) {
 			if ((rc = wait_for_more(s, op)) != OP_END)
 				return rc;
 			return finish(s, op);
@@ -760,6 +788,8 @@ source_on_end(void *self, struct op *op)
 		suggest(s, op, s->only.name[i]);
 	if (s->good > 0 && source_clock_unseen(s->clock) != NULL)
 		op_warn_unseen(op, &s->schema, source_clock_unseen(s->clock));
+	if (s->kafka != NULL)
+		source_kafka_end(s, op);
 	/* Also an empty stream names the columns that were asked for. */
 	return tell_schema(s, op);
 }
@@ -773,4 +803,5 @@ const struct op_class source_class = {
 	.describe = source_describe,
 	.on_restored = source_on_restored,
 	.on_barrier = source_on_barrier,
+	.on_complete = source_on_complete,
 };

@@ -2,15 +2,19 @@
  * source -- the class of fsource: splits in, rows and watermarks out.
  *
  * The split with the smallest watermark is read next, 1,000 records at a time; one that has not
- * been read counts with its first record's time, which is peeked.  Marks of `auto` fall after every
- * 1,000 records of a split, on live input every 200 ms.
+ * been read counts with its first record's time, which is peeked (of a topic's partition: with
+ * none).  Marks of `auto` fall after every 1,000 records of a split, on live input every 200 ms.
+ * Live input that has nothing now is passed by; a partition that is read until an offset is waited
+ * for, so that results do not depend on timing.
  */
 #ifndef CONN_SOURCE_H
 #define CONN_SOURCE_H
 
+#include "conn/kafka.h"
 #include "op/op.h"
 
-enum source_time { TIME_NONE, TIME_FIELD, TIME_PROC };
+/* KAFKA: that of the message, and none elsewhere. */
+enum source_time { TIME_NONE, TIME_FIELD, TIME_PROC, TIME_KAFKA };
 enum source_marks { MARKS_AUTO, MARKS_EACH, MARKS_FIELD, MARKS_NONE };
 
 struct source_spec {
@@ -30,6 +34,9 @@ struct source_spec {
 	const char *meta; /* prefix, or NULL */
 	int64_t rate;	  /* records a second, 0: as fast as it goes */
 	int64_t limit;	  /* good records, -1: all */
+	/* of kafka:// */
+	const char *from, *until; /* NULL: earliest; without an end */
+	struct kafka_props kafka; /* -X; the caller's */
 };
 #define SOURCE_SPEC_INIT                                         \
 	{                                                        \

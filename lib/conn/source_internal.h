@@ -1,5 +1,5 @@
-/* source_internal -- what source.c (reading), source_list.c (what is to be read) and source_state.c
- * (what is kept of it) share. */
+/* source_internal -- what source.c (reading), source_list.c (what is to be read), source_kafka.c
+ * (topics), source_meta.c (where a record came from) and source_state.c (what is kept) share. */
 #ifndef CONN_SOURCE_INTERNAL_H
 #define CONN_SOURCE_INTERNAL_H
 
@@ -17,10 +17,21 @@ struct source_kept {
 	struct state_map *fields; /* group: the schema */
 	unsigned nfields, unseen; /* as of what is in there */
 	bool changing;
-	int64_t *good, *wm, *idle;
+	int64_t *good, *nulls, *wm, *idle;
 	int64_t *ended; /* the last barrier was the final one */
 	int64_t *held;	/* kept open by --at-end hold, and not finished since */
 	struct buf key, value;
+};
+
+/* The fields of --meta; those behind OFFSET are of kafka:// alone. */
+enum source_meta {
+	META_FILE,
+	META_OFFSET,
+	META_PARTITION,
+	META_KEY,
+	META_HEADERS,
+	META_TIMESTAMP,
+	META_N
 };
 
 struct source {
@@ -45,9 +56,12 @@ struct source {
 	bool has_mark; /* --watermark field: the last row carries one */
 	int64_t row_mark;
 	unsigned rows;
-	int meta_file, meta_offset; /* fields, -1 */
-	struct buf tmp;
+	int meta[META_N];	    /* fields, -1: not asked for, or read by nobody */
+	bool placed;		    /* some are there */
+	struct source_kafka *kafka; /* NULL: no topics */
+	struct buf tmp, headers;
 	int64_t good;
+	int64_t nulls;		       /* messages without a value that were left out */
 	int64_t rate_since, rate_good; /* when --rate began to count, and how many there were */
 	int inotify;
 	int64_t listed_at;
@@ -56,6 +70,7 @@ struct source {
 	bool told_schema;
 	bool told_idle;		    /* idleness was looked at before the first record */
 	const struct op_task *task; /* NULL: a bare shell; then nothing below counts */
+	uint64_t last;		    /* the epoch behind which the run ends */
 	bool finished;		    /* the job was, before this run: it reads no more */
 	bool again;		    /* a run of its own, not the rest of one: what is new? */
 	struct source_kept kept;
@@ -72,6 +87,9 @@ source_undone(const struct source *s, unsigned i)
 	return i;
 }
 
+/* Can a split give a record any time, as long as we run? */
+bool source_endless(const struct source *s);
+
 /* The watermark channel of split i: with --sequence all are one. */
 static inline unsigned
 chan_of(const struct source *s, unsigned i)
@@ -87,8 +105,36 @@ int source_add_split(struct source *s, struct split *sp); /* taken over, also on
 int source_add_other(struct source *s, const char *path);
 /* Of all fields keep those that the task tells and those that hold times. */
 int source_select(struct source *s);
+
+/* source_meta.c */
+
 /* The fields of --meta get their numbers, in the schema as it is. */
 int source_find_meta(struct source *s);
+/* Make the row at [at, out->n) anew with them. */
+int source_put_meta(struct source *s, struct split *sp, size_t at);
+
+/* source_kafka.c: s->kafka is not NULL, but where it is said */
+
+int source_kafka_add(struct source *s, const char *uri); /* s->kafka may be NULL */
+/* All has been named: do the options go with it?  s->kafka may be NULL. */
+int source_kafka_check(struct source *s);
+/* The partitions that are there now become splits. */
+int source_kafka_start(struct source *s);
+/* A split from the checkpoint gets its reader; s->kafka may be NULL. */
+int source_kafka_attach(struct source *s, struct split *sp);
+/* A partition was found later: is it not read, since we have an end?  Then that will be told. */
+bool source_kafka_skip(struct source *s, const struct split *sp);
+/* Splits of which it is not known yet where they begin and end: by --from, or they are new. */
+int source_kafka_place(struct source *s, bool first);
+/* While running: new partitions, what the library has to tell, what waits is tried again. */
+int source_kafka_tend(struct source *s, struct op *op);
+/* By when to come back for that. */
+int64_t source_kafka_due(const struct source *s);
+/* Where we are at the barrier of an epoch; the group is told when it is complete. */
+int source_kafka_note(struct source *s, uint64_t epoch);
+int source_kafka_complete(struct source *s, struct op *op, uint64_t epoch, bool last);
+void source_kafka_end(struct source *s, struct op *op); /* what has been left out is told */
+void source_kafka_free(struct source *s);
 
 /* source_state.c; see there */
 int source_state_open(struct source *s, struct op *op);

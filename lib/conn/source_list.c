@@ -197,8 +197,8 @@ check_gen(const char *name)
 static int
 add_uri(struct source *s, const char *uri)
 {
-	static const char *const later[] = { "kafka://", "tcp://", "unix:", "http://",
-					     "https://", "exec:",  "s3://" };
+	static const char *const later[] = { "tcp://",	 "unix:", "http://",
+					     "https://", "exec:", "s3://" };
 	struct stat st;
 	unsigned before = s->n;
 	const char *colon = strstr(uri, "://");
@@ -208,6 +208,8 @@ add_uri(struct source *s, const char *uri)
 		if (strncmp(uri, later[i], strlen(later[i])) == 0)
 			return ferr(FERR_NOTYET, "%s sources are not yet there", later[i]);
 	}
+	if (kafka_is_uri(uri))
+		return source_kafka_add(s, uri);
 	if (strcmp(uri, "-") == 0)
 		return add_split(s, SPLIT_STDIN, "stdin");
 	if (strncmp(uri, "gen:", 4) == 0)
@@ -317,26 +319,6 @@ source_select(struct source *s)
 
 /* ---- making one ---- */
 
-static int
-add_meta(struct source *s, const char *what, int *to)
-{
-	struct buf b = BUF_INIT;
-	int rc = buf_printf(&b, "%s%s", s->spec.meta, what);
-
-	if (rc == 0)
-		rc = *to = schema_add(&s->schema, (const char *)b.p, b.n);
-	buf_fini(&b);
-	return rc < 0 ? rc : 0;
-}
-
-int
-source_find_meta(struct source *s)
-{
-	int rc = add_meta(s, "file", &s->meta_file);
-
-	return rc == 0 ? add_meta(s, "offset", &s->meta_offset) : rc;
-}
-
 int
 source_new(struct source **out, const struct source_spec *spec)
 {
@@ -347,7 +329,8 @@ source_new(struct source **out, const struct source_spec *spec)
 		return ferr(FERR_NOMEM, "out of memory");
 	s->spec = *spec;
 	s->inotify = -1;
-	s->meta_file = s->meta_offset = -1;
+	for (unsigned i = 0; i < META_N; i++)
+		s->meta[i] = -1;
 	schema_init(&s->schema);
 	schema_init(&s->dropped);
 	wm_init(&s->wm, NULL, 0);
@@ -358,9 +341,13 @@ source_new(struct source **out, const struct source_spec *spec)
 	if (rc == 0 && s->nfields > 0 && (s->seen = calloc(s->nfields, sizeof(*s->seen))) == NULL)
 		rc = ferr(FERR_NOMEM, "out of memory");
 	s->unseen = s->nfields;
+	if (rc == 0 && s->kafka != NULL && spec->time == TIME_NONE)
+		s->spec.time = TIME_KAFKA;
 	if (rc == 0)
-		rc = source_clock_new(&s->clock, spec, &s->dropped);
-	if (rc == 0 && spec->marks == MARKS_EACH && spec->time == TIME_NONE && s->n > 0 &&
+		rc = source_clock_new(&s->clock, &s->spec, &s->dropped);
+	if (rc == 0)
+		rc = source_kafka_check(s);
+	if (rc == 0 && spec->marks == MARKS_EACH && s->spec.time == TIME_NONE && s->n > 0 &&
 	    s->splits[0]->kind != SPLIT_GEN)
 		rc = ferr(FERR_USAGE,
 			  "--watermark each needs event times; name their field with --time FIELD");
@@ -379,6 +366,7 @@ source_free(struct source *s)
 		return;
 	for (unsigned i = 0; i < s->n; i++)
 		split_free(s->splits[i]);
+	source_kafka_free(s);
 	for (unsigned i = 0; i < s->nfields; i++)
 		free(s->fields[i].name);
 	if (s->inotify >= 0)
@@ -390,6 +378,7 @@ source_free(struct source *s)
 	schema_fini(&s->schema);
 	schema_fini(&s->dropped);
 	buf_fini(&s->tmp);
+	buf_fini(&s->headers);
 	free(s->others);
 	free(s->missing);
 	free(s->fields);

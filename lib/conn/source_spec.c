@@ -79,9 +79,9 @@ set_time(void *c, const char *a)
 {
 	struct source_spec *s = c;
 
-	if (strcmp(a, "kafka") == 0)
-		return ferr(FERR_USAGE, "kafka is the time of kafka:// sources");
-	s->time = strcmp(a, "proc") == 0 ? TIME_PROC : TIME_FIELD;
+	s->time = strcmp(a, "proc") == 0    ? TIME_PROC
+		  : strcmp(a, "kafka") == 0 ? TIME_KAFKA
+					    : TIME_FIELD;
 	s->time_spec = a;
 	return a[0] == '\0' ? ferr(FERR_USAGE, "needs a field, as in --time at") : 0;
 }
@@ -133,16 +133,29 @@ set_limit(void *c, const char *a)
 }
 
 static int
-set_kafka(void *c, const char *a)
+set_from(void *c, const char *a)
 {
-	(void)c;
-	(void)a;
-	return ferr(FERR_NOTYET, "goes with kafka:// sources, which are not yet there");
+	((struct source_spec *)c)->from = a;
+	return 0;
+}
+
+static int
+set_until(void *c, const char *a)
+{
+	((struct source_spec *)c)->until = a;
+	return 0;
+}
+
+static int
+set_property(void *c, const char *a)
+{
+	return kafka_props_add(&((struct source_spec *)c)->kafka, a);
 }
 
 const struct opt source_options[] = {
-	{ "time", 0, "FIELD[:FORMAT]", "field with the event time (or: proc, the wall clock)",
-	  set_time, false },
+	{ "time", 0, "FIELD[:FORMAT]",
+	  "field with the event time (or: proc, the wall clock; kafka, the message's)", set_time,
+	  false },
 	{ "out-of-order", 0, "DUR", "records may come that much after younger ones (default 0s)",
 	  set_out_of_order, false },
 	{ "format", 0, "auto|json|csv|tsv|lines|raw|frames",
@@ -158,7 +171,8 @@ const struct opt source_options[] = {
 	{ "watermark", 0, "auto|each|field:NAME|none", "when watermarks are given", set_watermark,
 	  false },
 	{ "meta", 0, "PREFIX",
-	  "add where a record came from, as fields PREFIXfile and PREFIXoffset", set_meta, false },
+	  "add where a record came from, as fields PREFIXfile, PREFIXoffset and others", set_meta,
+	  false },
 	{ "max-ahead", 0, "DUR", "a record further in the future than the wall clock + DUR is bad",
 	  set_ahead, false },
 	{ "idle", 0, "DUR", "live input without records for DUR does not hold the watermark back",
@@ -167,8 +181,10 @@ const struct opt source_options[] = {
 	  false },
 	{ "at-end", 0, "finish|hold", "hold: windows stay open for the next run", set_at_end,
 	  false },
-	{ "from", 0, "earliest|latest|group|TIME", "where to begin in kafka://", set_kafka, false },
-	{ "until", 0, "end|TIME", "where to end in kafka://", set_kafka, false },
-	{ "option", 'X', "PROPERTY=VALUE", "pass a property to librdkafka", set_kafka, false },
+	{ "from", 0, "earliest|latest|group|TIME",
+	  "where to begin in a topic for the first time (default earliest)", set_from, false },
+	{ "until", 0, "end|TIME", "where to end in a topic (default: go on for ever)", set_until,
+	  false },
+	{ "option", 'X', "PROPERTY=VALUE", "pass a property to librdkafka", set_property, false },
 	OPT_END,
 };

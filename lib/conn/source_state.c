@@ -129,6 +129,7 @@ source_state_open(struct source *s, struct op *op)
 	    (rc = state_map_open(k->state, &k->listed, &listed_type)) == 0 &&
 	    (rc = state_map_open(k->state, &k->fields, &fields_type)) == 0 &&
 	    (rc = op_number(op, "source.good", SNAP_SUM, &k->good)) == 0 &&
+	    (rc = op_number(op, "source.nulls", SNAP_SUM, &k->nulls)) == 0 &&
 	    (rc = op_number(op, "source.watermark", SNAP_MIN, &k->wm)) == 0 &&
 	    (rc = op_number(op, "source.idle", SNAP_MIN, &k->idle)) == 0)
 		rc = op_number(op, "source.ended", SNAP_MIN, &k->ended);
@@ -325,6 +326,7 @@ source_state_note(struct source *s, bool final)
 	int rc = 0;
 
 	*k->good = s->good;
+	*k->nulls = s->nulls;
 	*k->wm = s->wm.out;
 	*k->idle = s->wm.out_idle;
 	*k->ended = final || s->finished;
@@ -404,7 +406,7 @@ restore_fields(struct source *s)
 	}
 	schema_fini(&s->schema);
 	s->schema = all;
-	return s->meta_file >= 0 ? source_find_meta(s) : 0;
+	return s->spec.meta != NULL ? source_find_meta(s) : 0;
 }
 
 /* A split and the channel's state from its entry. */
@@ -432,7 +434,7 @@ decode_split(struct source *s, struct restored *r, const struct state_key *k, co
 	flags = ctl_u32(&in);
 	place = ctl_bytes(&in, &n);
 	name = k->n > KEY_NAME ? strndup((const char *)k->p + KEY_NAME, k->n - KEY_NAME) : NULL;
-	if (in.bad || in.n > 0 || version != VERSION || k->n <= KEY_NAME || k->p[2] > SPLIT_GEN)
+	if (in.bad || in.n > 0 || version != VERSION || k->n <= KEY_NAME || k->p[2] > SPLIT_KAFKA)
 		rc = ferr(FERR_CORRUPT, "an entry of a split is not one of this version");
 	else if (name != NULL && family != NULL)
 		rc = split_new(&r->split, (enum split_kind)k->p[2], name,
@@ -453,7 +455,8 @@ decode_split(struct source *s, struct restored *r, const struct state_key *k, co
 	r->chan.behind = (flags & CHAN_BEHIND) != 0 && r->chan.wm < s->wm.out;
 	r->split->gave = (flags & GAVE) != 0;
 	r->split->gone = (flags & GONE) != 0;
-	return split_load(r->split, place, n);
+	rc = split_load(r->split, place, n);
+	return rc == 0 && r->split->kind == SPLIT_KAFKA ? source_kafka_attach(s, r->split) : rc;
 }
 
 static int
@@ -569,6 +572,8 @@ look_for_new(struct source *s, struct split **list, unsigned n, struct news *new
 		if (!more || (s->again && source_has(s, sp)) ||
 		    (rc = source_state_claim(s, sp)) != 1)
 			continue;
+		if (sp->kind == SPLIT_KAFKA && source_kafka_skip(s, sp))
+			continue;
 		if (s->finished) {
 			rc = source_tell_news(news, sp->name, "is new");
 			continue;
@@ -624,6 +629,7 @@ source_state_restore(struct source *s)
 					"subtask: fsource -p 1");
 	list = take_list(s, &n);
 	s->good = *s->kept.good;
+	s->nulls = *s->kept.nulls;
 	s->wm.out = *s->kept.wm;
 	s->wm.out_idle = *s->kept.idle != 0;
 	rc = restore_fields(s);
@@ -636,8 +642,8 @@ source_state_restore(struct source *s)
 	s->pass = s->n;
 	over = s->good == s->spec.limit;
 	ended = *s->kept.ended != 0;
-	s->finished = !s->spec.follow && ended && *s->kept.held == 0;
-	s->again = !s->spec.follow && (ended || s->spec.hold || *s->kept.held != 0);
+	s->finished = !source_endless(s) && ended && *s->kept.held == 0;
+	s->again = !source_endless(s) && (ended || s->spec.hold || *s->kept.held != 0);
 	if (ended)
 		begin_run(s);
 	if (rc == 0 && !over && (s->again || ended))

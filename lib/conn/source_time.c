@@ -198,6 +198,14 @@ no_time(const struct source_clock *c, const struct schema *s, const struct val *
 		    near != NULL ? "'?" : "");
 }
 
+static inline int
+check_ahead(const struct source_clock *c, int64_t ts)
+{
+	if (c->max_ahead < 0 || ts <= fio_wall_ms() + c->max_ahead)
+		return 0;
+	return ferr(FERR_DATA, "event time is further ahead of the clock than --max-ahead allows");
+}
+
 int
 source_clock_time(struct source_clock *c, struct split *sp, const struct schema *s,
 		  const uint8_t *row, int64_t *ts)
@@ -205,13 +213,9 @@ source_clock_time(struct source_clock *c, struct split *sp, const struct schema 
 	struct val v;
 	int rc;
 
-	if (c->kind == TIME_NONE) {
-		*ts = row_time(row);
-		return 0;
-	}
-	if (c->kind == TIME_PROC) {
-		*ts = fio_wall_ms();
-		return 0;
+	if (c->kind != TIME_FIELD) {
+		*ts = c->kind == TIME_PROC ? fio_wall_ms() : row_time(row);
+		return c->kind == TIME_KAFKA ? check_ahead(c, *ts) : 0;
 	}
 	if ((rc = get_field(&c->time, s, row, &v)) != 0)
 		return rc;
@@ -221,10 +225,7 @@ source_clock_time(struct source_clock *c, struct split *sp, const struct schema 
 		if ((rc = as_time(c, &c->time, sp, v, ts)) != 0)
 			return rc;
 	}
-	if (c->max_ahead >= 0 && *ts > fio_wall_ms() + c->max_ahead)
-		return ferr(FERR_DATA,
-			    "event time is further ahead of the clock than --max-ahead allows");
-	return 0;
+	return check_ahead(c, *ts);
 }
 
 int

@@ -22,6 +22,7 @@ split_new(struct split **out, enum split_kind kind, const char *name, bool follo
 	s->kind = kind;
 	s->follow = s->live = follow;
 	s->max_ts = s->first = ROW_NOTIME;
+	s->next = s->until = -1;
 	schema_init(&s->in->schema);
 	*out = s;
 	return 0;
@@ -110,6 +111,8 @@ split_open(struct split *s, const struct split_conf *conf)
 		rc = open_gen(s);
 	else if (s->kind == SPLIT_STDIN)
 		rc = open_stdin(in);
+	else if (s->kind == SPLIT_KAFKA)
+		rc = split_kafka_open(s);
 	else
 		rc = s->parked.n == 0 ? split_open_file(s) : 0; /* else it is looked for */
 	if (rc == 0 && s->parked.n > 0)
@@ -132,6 +135,7 @@ split_close(struct split *s)
 	fmt_reader_free(in->reader);
 	follow_free(in->follow);
 	gen_free(in->gen);
+	kafka_part_close(in->part);
 	buf_fini(&in->b);
 	buf_fini(&in->rows);
 	schema_fini(&in->schema);
@@ -144,6 +148,8 @@ split_close(struct split *s)
 int
 split_fd(const struct split *s)
 {
+	if (s->in->part != NULL)
+		return kafka_part_fd(s->in->part);
 	return s->open && s->in->file != NULL && file_live(s->in->file) ? file_fd(s->in->file) : -1;
 }
 
@@ -289,7 +295,11 @@ split_place(struct split *s)
 	struct split_in *in = s->in;
 	const uint8_t *end = in->b.p + in->at;
 
-	if (in->reader == NULL)
+	if (in->part != NULL) {
+		s->rec = in->b.p;
+		s->nrec = in->b.n;
+	}
+	if (in->reader == NULL || in->part != NULL)
 		return; /* known already */
 	s->line = fmt_reader_line(in->reader);
 	s->rec = in->b.p + in->rec;
@@ -471,6 +481,8 @@ next_row(struct split *s, struct buf *out)
 
 	if (in->gen != NULL)
 		return next_gen(s, out);
+	if (in->part != NULL)
+		return split_kafka_next(s, out);
 	if (in->reader == NULL && !in->frames && (rc = open_format(s)) != 1)
 		return rc;
 	return in->frames ? next_frames(s, out) : next_text(s, out);

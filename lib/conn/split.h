@@ -1,5 +1,6 @@
 /*
- * split -- a piece of a source that is read in order: a file, a pipe, a generator.  Row after row.
+ * split -- a piece of a source that is read in order: a file, a pipe, a generator, a partition of a
+ * topic.  Row after row.
  *
  * Owner   split_new/split_free.  Rows are appended to the caller's buf under the schema given to
  * split_open.
@@ -19,15 +20,16 @@
 
 #include "base/time.h"
 #include "conn/file.h"
+#include "conn/kafka_read.h"
 #include "fmt/fmt.h"
 
-enum split_kind { SPLIT_FILE, SPLIT_STDIN, SPLIT_GEN };
+enum split_kind { SPLIT_FILE, SPLIT_STDIN, SPLIT_GEN, SPLIT_KAFKA };
 
 struct split {
 	enum split_kind kind;
-	char *name; /* path, "stdin", or what stands behind "gen:" */
+	char *name; /* path, "stdin", what stands behind "gen:", or TOPIC[PARTITION] */
 	bool open, done;
-	bool live; /* comes when it comes: pipes, followed files */
+	bool live; /* comes when it comes: pipes, followed files, topics without an end */
 	bool follow;
 	bool waiting; /* had nothing the last time */
 	/* event time */
@@ -48,6 +50,12 @@ struct split {
 	struct split_in *in; /* private */
 	bool left;	     /* parked at the end, before a last line that has none */
 	bool placed;	     /* its file has been found at name, whatever the family has */
+	/* a partition; the source sets this before it is opened */
+	struct kafka_reader *reader; /* outlives the split */
+	unsigned topic;		     /* its number there */
+	int32_t partition;
+	int64_t next,
+	    until;    /* offsets: of what is read next (-1: not known yet); of the end, or -1 */
 	char *family; /* a rotated log: the name without .1; its file is looked for among those */
 	/* what it is to the source (source_state.c) */
 	bool found;	  /* in a directory or by a pattern, not named */
@@ -68,6 +76,7 @@ struct split_conf {
 	const struct fmt_only *only; /* of files: as in fmt.h; outlives the split */
 	const struct tz *tz;	     /* of times without a zone */
 	bool hold;		     /* an unterminated last line stays for the next run */
+	bool nulls; /* a message without a value gives a row without fields; else it is left out */
 };
 
 int split_new(struct split **out, enum split_kind kind, const char *name, bool follow);
@@ -75,11 +84,18 @@ void split_free(struct split *s);
 int split_open(struct split *s, const struct split_conf *conf);
 void split_close(struct split *s);
 
+#define SPLIT_PASSED 2
 /*
  * Append the next row to out: 1; 0 at the end (s->done); FERR_AGAIN when there is nothing now;
- * FERR_DATA for a bad record (s->bad; reading may go on); or another error.
+ * SPLIT_PASSED when something has gone by that gives no row; FERR_DATA for a bad record (s->bad;
+ * reading may go on); or another error.
  */
 int split_next(struct split *s, struct buf *out);
+
+/* Of a partition, after split_next: what the record came in; others: NULL. */
+const struct kafka_message *split_message(const struct split *s);
+/* Has a split that waits all that was there to be had?  Of a partition it may not be known. */
+bool split_at_end(const struct split *s);
 
 /* After split_next: set line, offset and text of the record last returned. */
 void split_place(struct split *s);

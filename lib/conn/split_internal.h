@@ -27,6 +27,8 @@ struct split_in {
 	uint64_t frame_at; /* where the frame of these rows begins */
 	unsigned skip;	   /* rows of the next frame that have been given already */
 	struct gen *gen;
+	struct kafka_part *part; /* with `reader`, `kind` and `b`, which has the message's value */
+	struct kafka_message message;
 };
 
 /* split.c */
@@ -43,6 +45,10 @@ split_fmt_conf(const struct split_in *in, enum fmt_kind kind)
 				  .nfields = in->conf.nfields,
 				  .only = in->conf.only };
 }
+
+/* split_kafka.c */
+int split_kafka_open(struct split *s);
+int split_kafka_next(struct split *s, struct buf *out);
 
 /* split_place.c: a split just opened goes to where it was parked. */
 int split_resume(struct split *s);

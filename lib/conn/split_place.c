@@ -8,6 +8,7 @@
  *		text:   u32 format   bytes reader
  *		frames: u64 sequence   u32 rows of the frame at offset that were given   u32 ended
  *			bytes schema
+ *		a partition: u64 the offset where it ends, or -1
  */
 #include <fcntl.h>
 #include <inttypes.h>
@@ -23,7 +24,7 @@
 enum { READ = 1, DONE = 2, LEFT = 4 };
 
 /* What is read there; PIPE with it: it comes when it comes, and cannot go back. */
-enum form { NONE, TEXT, FRAMES, GEN, PIPE = 8 };
+enum form { NONE, TEXT, FRAMES, GEN, KAFKA, PIPE = 8 };
 
 struct place {
 	enum form form;
@@ -33,6 +34,7 @@ struct place {
 	uint32_t format; /* text */
 	uint64_t seq;	 /* frames */
 	uint32_t skip, ended;
+	uint64_t until;	     /* a partition */
 	const uint8_t *more; /* the reader's place, or the schema */
 	size_t nmore;
 };
@@ -52,6 +54,8 @@ encode(const struct place *p, struct buf *out)
 	if (rc == 0 && p->form == FRAMES && (rc = pack_u64(out, p->seq)) == 0 &&
 	    (rc = pack_u32(out, p->skip)) == 0)
 		rc = pack_u32(out, p->ended);
+	if (rc == 0 && p->form == KAFKA)
+		rc = pack_u64(out, p->until);
 	return rc == 0 ? pack_bytes(out, p->more, p->nmore) : rc;
 }
 
@@ -76,8 +80,10 @@ decode(struct place *p, const struct buf *b)
 		p->skip = ctl_u32(&in);
 		p->ended = ctl_u32(&in);
 	}
+	if (p->form == KAFKA)
+		p->until = ctl_u64(&in);
 	p->more = ctl_bytes(&in, &p->nmore);
-	if (in.bad || in.n > 0 || p->form > GEN || p->id.n > FILE_HEAD)
+	if (in.bad || in.n > 0 || p->form > KAFKA || p->id.n > FILE_HEAD)
 		return ferr(FERR_CORRUPT, "the place of a split is not one of this version");
 	return 0;
 }
@@ -101,7 +107,7 @@ frames_place(const struct split_in *in, struct place *p)
 		p->skip++;
 }
 
-/* The place of an open split. */
+/* The place of a split that is open, or has it in itself. */
 static int
 place_now(const struct split *s, struct buf *out)
 {
@@ -110,6 +116,12 @@ place_now(const struct split *s, struct buf *out)
 	struct buf more = BUF_INIT;
 	int rc = 0;
 
+	if (s->kind == SPLIT_KAFKA) {
+		p.form = KAFKA;
+		p.offset = (uint64_t)s->next;
+		p.until = (uint64_t)s->until;
+		return encode(&p, out);
+	}
 	if (in->gen != NULL) {
 		p.form = GEN;
 	} else {
@@ -147,7 +159,7 @@ split_park(struct split *s)
 	int rc;
 
 	s->parked.n = 0;
-	if ((rc = place_now(s, &s->parked)) != 0)
+	if (s->kind != SPLIT_KAFKA && (rc = place_now(s, &s->parked)) != 0)
 		return rc;
 	s->left = left_now(s);
 	split_close(s);
@@ -169,7 +181,7 @@ split_save(const struct split *s, struct buf *out)
 	    (rc = pack_u64(out, (uint64_t)s->first)) != 0 ||
 	    (rc = pack_u32(out, s->since_mark)) != 0)
 		return rc;
-	if (!s->open)
+	if (!s->open && s->kind != SPLIT_KAFKA)
 		return pack_bytes(out, s->parked.p, s->parked.n);
 	if ((rc = place_now(s, &place)) == 0)
 		rc = pack_bytes(out, place.p, place.n);
@@ -201,7 +213,14 @@ split_load(struct split *s, const uint8_t *p, size_t n)
 	s->parked.n = 0;
 	if ((rc = buf_put(&s->parked, bytes, n)) != 0 || n == 0)
 		return rc;
-	return (rc = decode(&place, &s->parked)) != 0 ? ferr_prefix(rc, "%s", s->name) : 0;
+	if ((rc = decode(&place, &s->parked)) != 0)
+		return ferr_prefix(rc, "%s", s->name);
+	if (s->kind != SPLIT_KAFKA)
+		return 0;
+	s->parked.n = 0;
+	s->next = (int64_t)place.offset;
+	s->until = (int64_t)place.until;
+	return 0;
 }
 
 /* A log may have been renamed, copied, and followed by others. */

@@ -103,6 +103,20 @@ snap_add_number(struct snap *s, const char *name, int64_t v, enum snap_merge mer
 	    s, (struct snap_number){ .name = strdup(name), .v = v, .merge = (uint8_t)merge });
 }
 
+void
+snap_drop_numbers(struct snap *s, const char *prefix)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < s->nnumber; i++) {
+		if (strncmp(s->number[i].name, prefix, strlen(prefix)) == 0)
+			free(s->number[i].name);
+		else
+			s->number[n++] = s->number[i];
+	}
+	s->nnumber = n;
+}
+
 static int
 put_files(const struct snap_files *f, struct buf *out)
 {

@@ -9,6 +9,8 @@
 
 #define FIO_FROM_HERE(call) (fio_test_site = __func__, call)
 
+#define fio_point(op, when) FIO_FROM_HERE(fio_test_here(op, when))
+#define fio_negative(name) fio_test_negative(name)
 #define fio_open(...) FIO_FROM_HERE(fio_open(__VA_ARGS__))
 #define fio_openat(...) FIO_FROM_HERE(fio_openat(__VA_ARGS__))
 #define fio_write(...) FIO_FROM_HERE(fio_write(__VA_ARGS__))

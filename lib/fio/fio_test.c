@@ -27,6 +27,7 @@ _Thread_local const char *fio_test_site;
 struct crash {
 	char *entry; /* as it was given */
 	char *point;
+	bool stop;
 	unsigned long hit; /* 0: each */
 	unsigned long hits;
 };
@@ -75,7 +76,7 @@ for_us(char *entry)
 }
 
 static void
-read_crash(char *entry)
+read_death(char *entry, bool stop)
 {
 	struct crash *c = &plan.crash[plan.ncrashes];
 	char *hash, *end;
@@ -94,7 +95,20 @@ read_crash(char *entry)
 		if (c->hit == 0 || *end != '\0')
 			bad_plan("FCRASH", c->entry);
 	}
+	c->stop = stop;
 	plan.ncrashes++;
+}
+
+static void
+read_crash(char *entry)
+{
+	read_death(entry, false);
+}
+
+static void
+read_stop(char *entry)
+{
+	read_death(entry, true);
 }
 
 static void
@@ -154,6 +168,7 @@ static void
 read_plan(void)
 {
 	each_entry("FCRASH", read_crash);
+	each_entry("FSTOP", read_stop);
 	each_entry("FFAULT", read_fault);
 	plan.once = getenv("FCRASH_ONCE");
 	plan.log = getenv("FCRASH_LOG");
@@ -254,7 +269,7 @@ fio_test_point(const char *op, const char *when)
 {
 	char point[POINT_MAX];
 	int e = errno;
-	bool die = false;
+	bool die = false, stop = false, now;
 
 	pthread_once(&plan_once, read_plan);
 	snprintf(point, sizeof(point), "%s/%s/%s", fio_test_site != NULL ? fio_test_site : "-", op,
@@ -265,10 +280,15 @@ fio_test_point(const char *op, const char *when)
 	for (unsigned i = 0; i < plan.ncrashes; i++) {
 		struct crash *c = &plan.crash[i];
 
-		if (strcmp(c->point, point) == 0 && (++c->hits == c->hit || c->hit == 0))
-			die |= first_time(c->entry);
+		if (strcmp(c->point, point) != 0 || (++c->hits != c->hit && c->hit != 0))
+			continue;
+		now = first_time(c->entry);
+		die |= now && !c->stop;
+		stop |= now && c->stop;
 	}
 	pthread_mutex_unlock(&plan_mutex);
+	if (stop)
+		kill(getpid(), SIGSTOP);
 	errno = e;
 	return die;
 }
@@ -279,6 +299,21 @@ fio_test_die(void)
 	kill(getpid(), SIGKILL);
 	for (;;)
 		pause();
+}
+
+void
+fio_test_here(const char *op, const char *when)
+{
+	if (fio_test_point(op, when))
+		fio_test_die();
+}
+
+bool
+fio_test_negative(const char *name)
+{
+	const char *asked = getenv("FNEGATIVE");
+
+	return asked != NULL && strcmp(asked, name) == 0;
 }
 
 /* The error that this step shall have instead of being done, or 0. */

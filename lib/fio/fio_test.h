@@ -11,6 +11,7 @@
  * synced by fsync.  The environment says what happens there:
  *
  *	FCRASH=[PROGRAM:]POINT#HIT,...  SIGKILL oneself at the HIT-th time (1, 2, ...; *: each time)
+ *	FSTOP=...          the same, but SIGSTOP: it goes on when somebody says so
  *	FCRASH_ONCE=DIR    each entry only once over all processes, of FFAULT too unless sticky:
  *	                   DIR/ENTRY, with + for /, is created exclusively first
  *	FCRASH_LOG=FILE    append a line "PROGRAM POINT" at every point
@@ -22,7 +23,10 @@
  *		fsync@N     the N-th fsync or fdatasync fails with EIO, once
  *		sticky-...  and so do all that follow
  *
- * Hits and steps are counted per process, over all its threads.
+ *	FNEGATIVE=NAME     what a campaign must find: the named rule is broken on purpose
+ *
+ * Steps outside of files (a broker's transaction) are points by fio_point.  Hits and steps are
+ * counted per process, over all its threads.
  */
 #ifndef FIO_TEST_H
 #define FIO_TEST_H
@@ -36,9 +40,11 @@ extern _Thread_local const char *fio_test_site;
 /* How many bytes a read or write may move; 0 means: say EAGAIN. */
 size_t fio_test_cut(int fd, size_t n);
 bool fio_test_regular(int fd);
-/* A point is passed: log it; shall one die here? */
+/* A point is passed: log it; shall one die here?  Who shall stop does, and comes back. */
 bool fio_test_point(const char *op, const char *when);
 _Noreturn void fio_test_die(void);
+void fio_test_here(const char *op, const char *when); /* a point, and death if that is planned */
+bool fio_test_negative(const char *name);
 /* A step begins: false with errno: it fails instead.  It has ended. */
 bool fio_test_before(const char *op);
 void fio_test_after(const char *op);

@@ -644,6 +644,67 @@ exact_header(struct fmt_reader *r, const uint8_t *s, size_t n, struct fmt_bad *b
 	return rc;
 }
 
+/* Append a column's name as a cell of the header. */
+static int
+put_name(const struct csv *c, const char *name, struct buf *out)
+{
+	static const char escapes[] = "\tt\nn\rr\\\\";
+	const char *e;
+	int rc = c->tsv ? 0 : buf_putc(out, '"');
+
+	for (; *name != '\0' && rc == 0; name++) {
+		if (c->tsv && (e = strchr(escapes, *name)) != NULL && (e - escapes) % 2 == 0)
+			rc = buf_printf(out, "\\%c", e[1]);
+		else if (!c->tsv && *name == '"')
+			rc = buf_puts(out, "\"\"");
+		else
+			rc = buf_putc(out, (uint8_t)*name);
+	}
+	return rc == 0 && !c->tsv ? buf_putc(out, '"') : rc;
+}
+
+/* The columns are those of --fields, in their order. */
+static int
+own_header(struct fmt_reader *r, struct fmt_bad *bad)
+{
+	struct buf names = BUF_INIT;
+	int rc = 0;
+
+	for (unsigned i = 0; i < r->nfields && rc == 0; i++) {
+		if (i == 0 || (rc = buf_putc(&names, r->csv->sep)) == 0)
+			rc = put_name(r->csv, r->fields[i].name, &names);
+	}
+	if (rc == 0)
+		rc = exact_header(r, names.p, names.n, bad);
+	buf_fini(&names);
+	return rc;
+}
+
+int
+csv_message(struct fmt_reader *r, const uint8_t *p, size_t n, struct buf *out, struct fmt_bad *bad)
+{
+	struct csv *c = r->csv;
+	struct feed in = { p, n, true };
+	size_t end;
+	bool ends;
+	int rc;
+
+	if (c->ncols == 0 && !c->broken && (rc = own_header(r, bad)) != 0)
+		return rc;
+	r->seen = 0;
+	c->state = CELL;
+	ends = record_end(r, &in, &end);
+	r->seen = 0;
+	if (ends && end + 1 < n)
+		return fmt_bad(r, bad, p, n, end + 1, "a message is one record; this is another");
+	if (ends && end > 0 && p[end - 1] == '\r')
+		end--;
+	if (end == 0)
+		return fmt_bad(r, bad, p, n, 0, "the message is empty");
+	rc = exact_row(r, p, end, out, bad);
+	return rc == 0 ? 1 : rc;
+}
+
 enum { SAVED_BROKEN = 1 };
 
 void

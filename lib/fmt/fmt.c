@@ -85,7 +85,10 @@ fmt_bad(const struct fmt_reader *r, struct fmt_bad *bad, const uint8_t *text, si
 	struct fmt_reader place = { .line = r->line, .col = r->col };
 	va_list ap;
 
-	fmt_went(&place, text, at);
+	if (r->whole)
+		place.col = at;
+	else
+		fmt_went(&place, text, at);
 	bad->line = place.line;
 	bad->col = place.col + 1;
 	bad->text = text;
@@ -287,6 +290,21 @@ fmt_read(struct fmt_reader *r, const uint8_t *p, size_t n, bool eof, size_t *use
 	case FMT_CSV:
 	case FMT_TSV: return csv_read(r, &in, used, out, bad);
 	default: return line_read(r, &in, used, out, bad);
+	}
+}
+
+int
+fmt_read_message(struct fmt_reader *r, const uint8_t *p, size_t n, struct buf *out,
+		 struct fmt_bad *bad)
+{
+	r->whole = true;
+	if (n > FMT_RECORD_MAX)
+		return fmt_too_long(r, bad, p, n);
+	switch (r->kind) {
+	case FMT_JSON: return ndjson_message(r, p, n, out, bad);
+	case FMT_CSV:
+	case FMT_TSV: return csv_message(r, p, n, out, bad);
+	default: return line_message(r, p, n, out, bad);
 	}
 }
 

@@ -85,6 +85,16 @@ void fmt_reader_free(struct fmt_reader *r);
 int fmt_read(struct fmt_reader *r, const uint8_t *p, size_t n, bool eof, size_t *used,
 	     struct buf *out, struct fmt_bad *bad);
 
+/*
+ * Read p[0..n) as one record, such as a message of a queue: line feeds in it are part of it (of csv
+ * and tsv one may end it), and no header comes; csv and tsv have the columns of --fields, which
+ * there must be, in their order.  BUF_SLACK bytes behind n must be readable.  1: a row was
+ * appended; FERR_DATA, FERR_LIMIT: a bad record, and bad->col counts from its first byte;
+ * FERR_NOMEM.  A reader reads either messages or a text.
+ */
+int fmt_read_message(struct fmt_reader *r, const uint8_t *p, size_t n, struct buf *out,
+		     struct fmt_bad *bad);
+
 /* Line of the record that the last fmt_read returned (1 or FERR_DATA). */
 uint64_t fmt_reader_line(const struct fmt_reader *r);
 /*

@@ -38,6 +38,7 @@ struct fmt_reader {
 	bool begun;	   /* the place of a BOM is behind us */
 	bool resumed;	   /* set_line was called: we may stand in the middle of an array */
 	bool header_apart; /* so a header that comes now is not counted in lines */
+	bool whole;	   /* records are messages: a column counts from the first byte of one */
 	bool skipping;	   /* the rest of a record that was too long is going by */
 	struct typed typed;
 	struct csv *csv; /* one of these, by kind */
@@ -112,6 +113,13 @@ void ndjson_free(struct ndjson *j);
 int ndjson_read(struct fmt_reader *r, const struct feed *in, size_t *used, struct buf *out,
 		struct fmt_bad *bad);
 int line_new(struct fmt_reader *r);
+/* p[0..n) is the record: 1, or as fmt_read_message. */
+int csv_message(struct fmt_reader *r, const uint8_t *p, size_t n, struct buf *out,
+		struct fmt_bad *bad);
+int ndjson_message(struct fmt_reader *r, const uint8_t *p, size_t n, struct buf *out,
+		   struct fmt_bad *bad);
+int line_message(struct fmt_reader *r, const uint8_t *p, size_t n, struct buf *out,
+		 struct fmt_bad *bad);
 int line_read(struct fmt_reader *r, const struct feed *in, size_t *used, struct buf *out,
 	      struct fmt_bad *bad);
 

@@ -61,23 +61,39 @@ line_row(struct fmt_reader *r, const uint8_t *text, size_t n, struct buf *out, s
 	return rc == FERR_LIMIT ? fmt_too_long(r, bad, text, n) : rc;
 }
 
+/* A line, without its end. */
+static inline int
+line_text(struct fmt_reader *r, const uint8_t *p, size_t n, struct buf *out, struct fmt_bad *bad)
+{
+	size_t at;
+
+	if (r->kind == FMT_LINES && (at = utf8_span(p, n)) < n)
+		return fmt_bad(r, bad, p, n, at,
+			       "not UTF-8 (byte 0x%02x); --format raw takes any bytes", p[at]);
+	return line_row(r, p, n, out, bad);
+}
+
 int
 line_read(struct fmt_reader *r, const struct feed *in, size_t *used, struct buf *out,
 	  struct fmt_bad *bad)
 {
-	size_t n, at;
+	size_t n;
 	int rc;
 
 	if ((rc = fmt_take_line(r, in, used, &n, bad)) != 1)
 		return rc;
 	if (r->kind == FMT_LINES && *used > n && n > 0 && in->p[n - 1] == '\r')
 		n--;
-	if (r->kind == FMT_LINES && (at = utf8_span(in->p, n)) < n)
-		rc = fmt_bad(r, bad, in->p, n, at,
-			     "not UTF-8 (byte 0x%02x); --format raw takes any bytes", in->p[at]);
-	else
-		rc = line_row(r, in->p, n, out, bad);
+	rc = line_text(r, in->p, n, out, bad);
 	fmt_next_line(r);
+	return rc == 0 ? 1 : rc;
+}
+
+int
+line_message(struct fmt_reader *r, const uint8_t *p, size_t n, struct buf *out, struct fmt_bad *bad)
+{
+	int rc = line_text(r, p, n, out, bad);
+
 	return rc == 0 ? 1 : rc;
 }
 

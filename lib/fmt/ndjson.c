@@ -145,6 +145,15 @@ object_row(struct fmt_reader *r, const uint8_t *text, size_t n, struct buf *out,
 	return rc == FERR_LIMIT ? fmt_too_long(r, bad, text, n) : rc;
 }
 
+int
+ndjson_message(struct fmt_reader *r, const uint8_t *p, size_t n, struct buf *out,
+	       struct fmt_bad *bad)
+{
+	int rc = object_row(r, p, n, out, bad);
+
+	return rc == 0 ? 1 : rc;
+}
+
 static bool
 is_blank(uint8_t c)
 {

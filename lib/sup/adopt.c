@@ -108,6 +108,7 @@ forget_outputs(struct ckpt_file *f)
 				continue;
 			snap_clear_files(&f->stage[i].sub[k].state);
 			snap_clear_files(&f->stage[i].sub[k].pending);
+			snap_drop_numbers(&f->stage[i].sub[k], "lane.");
 		}
 	}
 }

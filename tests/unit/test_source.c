@@ -4,10 +4,11 @@
  * it says of input that is not what it was.
  *
  * The runtime is a stand-in of a few lines: what is emitted gathers in one buffer, and a checkpoint
- * is taken whenever the test wants one.
+ * is taken whenever the test wants one.  So is the topic that it reads.
  */
 #include <stdarg.h>
 
+#include "conn/kafka_read.h"
 #include "conn/source.h"
 #include "state/state.h"
 #include "t_dir.h"
@@ -69,6 +70,38 @@ int64_t
 op_now(const struct op *op)
 {
 	return op->now;
+}
+
+void
+op_note(struct op *op, const char *fmt, ...)
+{
+	char text[256];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	buf_printf(&op->out, "note %s;", text);
+}
+
+void
+op_say(struct op *op, const char *fmt, ...)
+{
+	char text[256];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	buf_printf(&op->out, "said %s;", text);
+}
+
+int
+op_published(struct op *op, uint64_t epoch)
+{
+	(void)op;
+	(void)epoch;
+	return 0;
 }
 
 int
@@ -148,6 +181,152 @@ op_warn_unseen(struct op *op, const struct schema *s, const char *field)
 {
 	if (schema_find(s, field, strlen(field)) < 0)
 		buf_printf(&op->out, "unseen %s;", field);
+}
+
+/* ---- a topic ---- */
+
+#define PARTS 8
+
+/* Message i of partition p has offset 2 i (what lies between is not shown), time 1000 (2 i + p) and
+ * the value {"k":p,"t":i}; each 50th has none. */
+static struct {
+	unsigned parts;
+	int64_t n[PARTS];    /* messages of each */
+	unsigned lacks;	     /* a seed: when nothing has come yet; 0: never */
+	int64_t told[PARTS]; /* the group's places */
+} topic;
+
+struct kafka_reader {
+	const struct kafka_uri *uri;
+};
+struct kafka_part {
+	int32_t partition;
+	int64_t at;
+	char text[64];
+};
+
+int
+kafka_reader_new(struct kafka_reader **out, const struct kafka_uri *uri,
+		 const struct kafka_props *props, const char *group)
+{
+	(void)props;
+	T_OK(strncmp(group, "fjord-", 6) == 0);
+	*out = malloc(sizeof(**out));
+	(*out)->uri = uri;
+	return 0;
+}
+
+void
+kafka_reader_free(struct kafka_reader *r)
+{
+	free(r);
+}
+
+int
+kafka_reader_partitions(struct kafka_reader *r, unsigned t, unsigned *n)
+{
+	T_STR(r->uri->topic[t], "views");
+	*n = topic.parts;
+	return 0;
+}
+
+const char *
+kafka_reader_news(struct kafka_reader *r, int *rc)
+{
+	(void)r;
+	*rc = 0;
+	return NULL;
+}
+
+int
+kafka_reader_find(struct kafka_reader *r, unsigned t, int32_t partition, enum kafka_at at,
+		  int64_t time, int64_t *offset)
+{
+	(void)r;
+	(void)t;
+	T_OK(at != KAFKA_GROUP);
+	*offset = at == KAFKA_EARLIEST ? 0
+		  : at == KAFKA_LATEST ? 2 * topic.n[partition]
+				       : time / 1000 - partition;
+	return 0;
+}
+
+void
+kafka_reader_commit(struct kafka_reader *r, const struct kafka_place *v, unsigned n)
+{
+	(void)r;
+	for (unsigned i = 0; i < n; i++)
+		topic.told[v[i].partition] = v[i].offset;
+}
+
+int
+kafka_part_open(struct kafka_part **out, struct kafka_reader *r, unsigned t, int32_t partition,
+		int64_t offset)
+{
+	(void)r;
+	(void)t;
+	T_OK(partition < PARTS && offset >= 0);
+	*out = malloc(sizeof(**out));
+	**out = (struct kafka_part){ .partition = partition, .at = offset };
+	return 0;
+}
+
+void
+kafka_part_close(struct kafka_part *p)
+{
+	free(p);
+}
+
+int
+kafka_part_next(struct kafka_part *p, int64_t until, struct kafka_message *out)
+{
+	int64_t i = (p->at + 1) / 2;
+
+	if (until >= 0 && 2 * i >= until)
+		p->at = until;
+	if (until >= 0 && p->at >= until)
+		return 0;
+	if (topic.lacks != 0 && (topic.lacks = topic.lacks * 1103515245 + 12345) % 1024 < 3)
+		return FERR_AGAIN;
+	if (i == topic.n[p->partition]) {
+		p->at = 2 * i; /* what is not shown lies behind the last one, too */
+		return until >= 0 && p->at >= until ? 0 : FERR_AGAIN;
+	}
+	snprintf(p->text, sizeof(p->text), "{\"k\":%d,\"t\":%" PRId64 "}", p->partition, i);
+	*out = (struct kafka_message){ .offset = 2 * i,
+				       .time = 1000 * (2 * i + p->partition),
+				       .value = i % 50 == 49 ? NULL : (const uint8_t *)p->text,
+				       .nvalue = strlen(p->text) };
+	p->at = 2 * i + 1;
+	return 1;
+}
+
+int64_t
+kafka_part_position(const struct kafka_part *p)
+{
+	return p->at;
+}
+
+int64_t
+kafka_part_end(const struct kafka_part *p)
+{
+	return 2 * topic.n[p->partition];
+}
+
+int
+kafka_part_fd(const struct kafka_part *p)
+{
+	(void)p;
+	return 0;
+}
+
+int
+kafka_headers(const struct kafka_message *m, struct buf *out, bool *any)
+{
+	(void)m;
+	(void)out;
+	*any = false;
+	return 0;
 }
 
 /* ---- runs ---- */
@@ -392,6 +571,246 @@ T(generators)
 	T_OK(every_step(&j, 0) > 20);
 }
 
+/* ---- topics ---- */
+
+static struct job
+topic_job(unsigned parallel, const char *until)
+{
+	struct job j = job_of(parallel, 1, "kafka://host/views");
+
+	topic.lacks = 0;
+	topic.parts = 3;
+	topic.n[0] = 3210;
+	topic.n[1] = 0;
+	topic.n[2] = 2500;
+	topic.n[3] = 777;
+	j.spec.time = TIME_NONE;
+	j.spec.until = until;
+	return j;
+}
+
+static void
+run_all(struct run *r)
+{
+	while (r->rc == 0 && !r->ended)
+		step(r);
+}
+
+/* A calm run, and runs in which messages come late, with a restart at any time. */
+T(a_topic_with_an_end_does_not_depend_on_timing)
+{
+	struct job j = topic_job(1, "end");
+	struct checkpoint c[64];
+	struct run calm, r;
+	unsigned n;
+
+	T_OK(every_step(&j, 0) > 6);
+	j.spec.meta = "m_";
+	T_OK(every_step(&j, 0) > 6);
+	run_open(&calm, &j, 0, NULL, 0, 1);
+	run_all(&calm);
+	for (unsigned seed = 1; seed < 20; seed++) {
+		topic.lacks = seed;
+		run_open(&r, &j, 0, NULL, 0, 1);
+		topic.n[0] += 100; /* behind the end */
+		for (n = 0; r.rc == 0 && !r.ended;) {
+			step(&r);
+			if (n < 64 && !r.ended)
+				barrier(&r, 0, &c[n++]);
+		}
+		T_MEM(r.op.out.p, r.op.out.n, calm.op.out.p, calm.op.out.n);
+		run_close(&r);
+		for (unsigned i = 0; i < n; i++) {
+			run_open(&r, &j, 0, &c[i], 1, 1);
+			run_all(&r);
+			T_MEM(r.op.out.p, r.op.out.n, calm.op.out.p + c[i].at,
+			      calm.op.out.n - c[i].at);
+			run_close(&r);
+			buf_fini(&c[i].log);
+		}
+		topic.n[0] -= 100;
+	}
+	run_close(&calm);
+}
+
+/* Where `text` stands in what was emitted last, if it ends with it. */
+static bool
+ends_with(const struct run *r, const char *text)
+{
+	size_t n = strlen(text);
+
+	return r->op.out.n >= n && memcmp(r->op.out.p + r->op.out.n - n, text, n) == 0;
+}
+
+/* Read until nothing has come n times. */
+static void
+run_dry(struct run *r, int n)
+{
+	while (n > 0 && r->rc == 0)
+		n -= !step(r);
+}
+
+T(c18_a_partition_that_is_new)
+{
+	struct job j = topic_job(1, NULL);
+	struct checkpoint c;
+	struct run r;
+
+	j.spec.from = "latest";
+	run_open(&r, &j, 0, NULL, 0, 1);
+	run_dry(&r, 3);
+	T_INT(r.op.out.n, 0);
+	topic.n[0] += 10; /* [1] has given nothing: it holds all back */
+	topic.n[2] += 10;
+	run_dry(&r, 3);
+	T_INT(r.op.wm, INT64_MIN);
+	topic.n[1] = 5;
+	run_dry(&r, 3);
+	T_INT(r.op.wm, 1000 * (2 * 4 + 1) - 1);
+	topic.parts = 4; /* read from its beginning, and now it is for that one to go on */
+	run_dry(&r, 8);
+	T_OK(ends_with(&r, "wm 8999;") == false);
+	T_INT(r.op.wm, 8999);
+	topic.n[1] = 4000;
+	run_dry(&r, 3);
+	T_INT(r.op.wm, 1000 * (2 * 776 + 3) - 1);
+	T_INT(r.source == NULL, 0);
+	barrier(&r, 0, &c);
+	run_close(&r);
+	topic.parts = 5; /* found at a restart */
+	topic.n[4] = 3;
+	run_open(&r, &j, 0, &c, 1, 1);
+	run_dry(&r, 3);
+	T_INT(r.rc, 0);
+	T_INT(r.op.schema.n, 2);
+	T_INT(r.op.rows.n, 0);
+	T_OK(r.op.out.n > 0 && row_get(r.op.out.p, 0).i == 4);
+	T_INT(source_class.on_complete(r.source, &r.op, 7), 0);
+	run_close(&r);
+	buf_fini(&c.log);
+}
+
+T(c17_a_partition_that_is_idle)
+{
+	struct job j = topic_job(1, NULL);
+	struct run r;
+
+	j.spec.idle = 100000;
+	run_open(&r, &j, 0, NULL, 0, 1);
+	run_dry(&r, 3);
+	T_INT(r.op.wm, INT64_MIN);
+	run_dry(&r, 60); /* [1] has nothing */
+	T_OK(r.op.wm > 0);
+	T_OK(r.op.idle);
+	topic.n[1] = 1;
+	run_dry(&r, 1);
+	T_OK(!r.op.idle);
+	run_close(&r);
+}
+
+T(a_group_is_told_of_what_is_complete)
+{
+	struct job j = topic_job(1, "1970-01-01T00:10:00Z");
+	struct barrier b = { .epoch = 1 };
+	struct run r;
+
+	run_open(&r, &j, 0, NULL, 0, 1);
+	for (b.epoch = 1; b.epoch < 3; b.epoch++) {
+		run_dry(&r, 0);
+		step(&r);
+		step(&r);
+		T_INT(source_class.on_barrier(r.source, &r.op, &b), 0);
+	}
+	T_INT(topic.told[0], 0);
+	T_INT(source_class.on_complete(r.source, &r.op, 1), 0);
+	T_OK(topic.told[0] > 0);
+	run_close(&r);
+}
+
+T(topics_that_are_not_what_they_were)
+{
+	struct job j = topic_job(1, "end");
+	struct checkpoint c;
+	struct run r;
+
+	run_open(&r, &j, 0, NULL, 0, 1);
+	step(&r);
+	step(&r);
+	barrier(&r, 0, &c);
+	run_close(&r);
+	topic.parts = 4; /* not there at the start: whether a restart sees it must not matter */
+	run_open(&r, &j, 0, &c, 1, 1);
+	T_INT(r.rc, 0);
+	step(&r);
+	T_OK(strncmp((const char *)r.op.out.p, "said views[3]: not there", 24) == 0);
+	run_close(&r);
+	topic.parts = 2;
+	run_open(&r, &j, 0, &c, 1, 1);
+	T_INT(r.rc, FERR_REFUSED);
+	run_close(&r);
+	topic.parts = 3;
+	j.spec.until = NULL;
+	run_open(&r, &j, 0, &c, 1, 1);
+	T_INT(r.rc, FERR_USAGE);
+	run_close(&r);
+	j.uris[0] = (char *)(uintptr_t) "gen:tx?n=1";
+	run_open(&r, &j, 0, &c, 1, 1);
+	T_INT(r.rc, FERR_USAGE);
+	T_OK(strstr(ferr_text(), "views[0], which is not named any more") != NULL);
+	run_close(&r);
+	buf_fini(&c.log);
+}
+
+static int
+try_spec(const struct source_spec *spec, const char *uri, const char *uri2)
+{
+	char *uris[] = { (char *)(uintptr_t)uri, (char *)(uintptr_t)uri2 };
+	struct source_spec with = *spec;
+	struct source *s = NULL;
+	int rc;
+
+	with.uris = uris;
+	with.nuris = uri2 != NULL ? 2 : 1;
+	rc = source_new(&s, &with);
+	source_free(s);
+	return rc;
+}
+
+T(what_goes_with_topics_and_what_does_not)
+{
+	const struct source_spec init = SOURCE_SPEC_INIT;
+	const char *topic_uri = "kafka://host/t";
+	struct source_spec s = init;
+
+	T_INT(try_spec(&s, topic_uri, "kafka://host/a,b"), 0);
+	T_INT(try_spec(&s, topic_uri, "kafka://other/a,t"), FERR_USAGE);
+	T_INT(try_spec(&s, "kafka://host/t,t", NULL), FERR_USAGE);
+	for (int i = 0; i < 11; i++) {
+		s = init;
+		s.follow = i == 0;
+		s.sequence = i == 1;
+		s.hold = i == 2;
+		s.format = i == 3 ? FMT_FRAMES : i == 4 ? FMT_CSV : i == 5 ? FMT_TSV : FMT_AUTO;
+		s.from = i == 6 ? "1h" : i == 7 ? "group" : i == 8 ? "@" : NULL;
+		s.until = i == 9 ? "latest" : i == 10 ? "soon" : NULL;
+		T_INT(try_spec(&s, topic_uri, NULL), FERR_USAGE);
+	}
+	for (int i = 0; i < 3; i++) {
+		s = init;
+		s.from = i == 0 ? "latest" : NULL;
+		s.until = i == 1 ? "end" : NULL;
+		s.time = i == 2 ? TIME_KAFKA : TIME_NONE;
+		T_INT(try_spec(&s, "gen:tx?n=1", NULL), FERR_USAGE);
+		T_INT(try_spec(&s, topic_uri, "gen:tx?n=1"), 0);
+	}
+	s = init;
+	s.format = FMT_CSV;
+	s.fields = "a, b:i64";
+	s.from = "@1704448800";
+	s.until = "2024-01-05";
+	T_INT(try_spec(&s, topic_uri, NULL), 0);
+}
+
 T(each_subtask_has_its_splits)
 {
 	struct job j;
@@ -415,7 +834,7 @@ total(const struct run *r, int64_t *sum)
 	int64_t n = 0;
 
 	while (p < end) {
-		if (*p == 'w' || *p == 'i' || *p == 'a') {
+		if (*p == 'w' || *p == 'i' || *p == 'a' || *p == 's') {
 			p = (const uint8_t *)strchr((const char *)p, ';') + 1;
 			continue;
 		}
@@ -489,6 +908,22 @@ T(rescaling_gives_each_row_once)
 }
 
 /* ---- C18 ---- */
+
+T(rescaling_gives_each_message_once)
+{
+	static const unsigned parallel[] = { 1, 3, 2, 5, 1 };
+	struct job j = topic_job(1, "end");
+	int64_t n = 0, sum = 0;
+
+	topic.parts = 4;
+	for (unsigned p = 0; p < topic.parts; p++) {
+		for (int64_t i = 0; i < topic.n[p]; i++) {
+			n += i % 50 != 49;
+			sum += i % 50 != 49 ? p * 1000003 + i : 0;
+		}
+	}
+	rescaled(&j, parallel, 5, 2, n, sum);
+}
 
 T(c18_a_subtask_without_splits)
 {

@@ -93,6 +93,21 @@ drop_handle(struct lane *lane)
 	lane->used = 0;
 }
 
+/* The wrong order, which a campaign has to find: what is read before the fence may be true no more
+ * behind it. */
+static int
+ready_wrongly(struct kafka_lane *l, struct lane *lane)
+{
+	bool open;
+	int rc = kafka_marker_look(l->conf.topic, lane->name, &lane->marker, &open);
+
+	if (rc < 0)
+		return rc;
+	lane->marked = rc == 1;
+	fio_point("fence", "before");
+	return kafka_out_open(&lane->out, l->conf.topic, lane->name);
+}
+
 /* Fence, and read the marker: from here on it tells what is published, and nobody else can. */
 static int
 ready(struct kafka_lane *l, struct lane *lane)
@@ -101,6 +116,8 @@ ready(struct kafka_lane *l, struct lane *lane)
 
 	if (lane->out != NULL)
 		return 0;
+	if (fio_negative("marker-first"))
+		return ready_wrongly(l, lane);
 	fio_point("fence", "before");
 	if ((rc = kafka_out_open(&lane->out, l->conf.topic, lane->name)) != 0)
 		return rc;

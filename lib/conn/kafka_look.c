@@ -3,8 +3,11 @@
 
 #include "conn/kafka_lib.h"
 #include "conn/kafka_out.h"
+#include "fio/fio.h"
 
 #define ANSWER_MS 30000
+#define KNOWN_MS 100
+#define KNOWN_TRIES 100
 
 static const struct kafka_set settings[] = {
 	{ .name = "client.id", .value = "fjord" },
@@ -136,7 +139,14 @@ look(struct look *l, bool lanes)
 	rc = kafka_partitions(l->rk, &l->why, t->brokers, KAFKA_MARKERS, ANSWER_MS, &n);
 	if (rc != FERR_REFUSED || (rc = make_markers(l)) != 0)
 		return rc;
-	return kafka_partitions(l->rk, &l->why, t->brokers, KAFKA_MARKERS, ANSWER_MS, &n);
+	/* It takes a moment until every broker knows of a new topic. */
+	for (int tries = 0; tries < KNOWN_TRIES; tries++) {
+		rc = kafka_partitions(l->rk, &l->why, t->brokers, KAFKA_MARKERS, ANSWER_MS, &n);
+		if (rc != FERR_REFUSED)
+			return rc;
+		fio_poll(NULL, 0, KNOWN_MS);
+	}
+	return rc;
 }
 
 int

@@ -1,4 +1,4 @@
-/* fsource: read records from files, pipes and generators.  See fsource(1). */
+/* fsource: read records from files, topics, pipes and generators.  See fsource(1). */
 #include "conn/source.h"
 #include "map/map.h"
 
@@ -12,6 +12,8 @@ static const char *const examples[] = {
 	"three columns with their types",
 	"fsource --follow /var/log/app/ --time ts | fmap --where '.level == \"error\"' | fsink -",
 	"errors as they come",
+	"fsource kafka://localhost/views --from latest | fkey page | fwindow tumble 10s | fsink -",
+	"views per page, of a topic",
 	"fsource 'gen:nexmark?seed=1&n=100000' | fcat",
 	"auctions to play with",
 	NULL,
@@ -21,7 +23,7 @@ static const char *const see[] = {
 };
 static const struct cmd cmd = {
 	.name = "fsource",
-	.summary = "read records from files, pipes and generators",
+	.summary = "read records from files, topics, pipes and generators",
 	.usage = "URI... [option ...]",
 	.examples = examples,
 	.see = see,
@@ -46,9 +48,10 @@ main(int argc, char **argv)
 	spec.nuris = m.argc - 1;
 	if (rc == 0 && spec.nuris == 0)
 		rc = ferr(FERR_USAGE, "what is to be read? a file, - for stdin, DIR/, a pattern, "
-				      "or gen:NAME (fsource -h shows more)");
+				      "kafka://HOST/TOPIC or gen:NAME (fsource -h shows more)");
 	if (rc == 0 && (rc = source_new(&s, &spec)) == 0)
 		rc = op_main_run(&m, &source_class, s, &OP_STDOUT);
 	source_free(s);
+	kafka_props_fini(&spec.kafka);
 	return op_main_end(&m, rc);
 }

@@ -23,6 +23,7 @@ struct lane {
 	int64_t used;		 /* transactions of it */
 	struct kafka_marker marker;
 	bool marked; /* there is one */
+	bool old;    /* an earlier attempt made it, so it had a marker before its first epoch */
 	bool rewind; /* of before a rewind: it is only let go */
 };
 
@@ -237,6 +238,7 @@ publish_once(struct kafka_lane *l, struct lane *lane, const struct snap_files *f
 	struct kafka_lane_view v = { .attempt = l->task->attempt,
 				     .base = lane->base,
 				     .settled = lane->settled,
+				     .marked = lane->old,
 				     .pending = epochs,
 				     .npending = files->n,
 				     .lost = l->conf.lost,
@@ -306,24 +308,30 @@ publish(void *self, void *which, const struct snap_files *files, uint64_t epoch)
 	return rc;
 }
 
-/* The next transaction's handle, ahead of time; a lane that nothing was ever written to gets its
- * first marker, so that a missing right is found now. */
+/*
+ * The next transaction's handle, ahead of time.  A lane without a marker gets its first one before
+ * any epoch of it is sealed: a right that is missing is found now, and from here on a marker that
+ * is not there is lost.
+ */
 static int
 run_ready(void *self, void *arg)
 {
 	static const struct snap_files none;
 	struct kafka_lane *l = self;
-	struct kafka_marker first = { .attempt = l->task->attempt, .whole = true };
 	struct lane *lane = &l->own;
+	struct kafka_marker first = { .at = lane->base,
+				      .attempt = l->task->attempt,
+				      .whole = true };
+	bool must = !lane->old && !lane->marked;
 	int rc;
 
 	(void)arg;
 	if (lane->out != NULL)
 		return 0;
 	if ((rc = publish_until(l, lane, &none, NULL)) == 0 && !lane->marked &&
-	    lane->base.epoch == 0 && (rc = commit(l, lane, &first)) == 0)
+	    (rc = commit(l, lane, &first)) == 0)
 		rc = ready(l, lane);
-	if (may_pass(rc, false)) { /* the next epoch tries again */
+	if (may_pass(rc, false) && !must) { /* the next epoch tries again */
 		drop_handle(lane);
 		rc = 0;
 	}
@@ -415,6 +423,7 @@ static void
 lane_of(const struct kafka_lane *l, const struct snap *s, struct lane *out)
 {
 	*out = (struct lane){ .base.epoch = (uint64_t)number_of(s, "lane.base"),
+			      .old = true,
 			      .rewind = l->task->rewind };
 	le64put(out->base.id, (uint64_t)number_of(s, "lane.id.0"));
 	le64put(out->base.id + 8, (uint64_t)number_of(s, "lane.id.1"));

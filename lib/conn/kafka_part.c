@@ -18,6 +18,7 @@ struct kafka_part {
 	rd_kafka_queue_t *q;
 	int64_t next; /* the offset to be read next */
 	bool dry;     /* nothing was there while the brokers were away */
+	bool eof;     /* next is all that read_committed shows now */
 	bool gone;    /* the topic or partition is not there any more */
 	unsigned at, n;
 	rd_kafka_message_t *batch[BATCH];
@@ -180,6 +181,7 @@ take_event(struct kafka_part *p, const rd_kafka_message_t *m)
 	if (m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
 		if (m->offset > p->next) /* what is between is not shown: aborted, or marks */
 			p->next = m->offset;
+		p->eof = true;
 		return 0;
 	}
 	if (code == FERR_LOST)
@@ -262,6 +264,7 @@ kafka_part_next(struct kafka_part *p, int64_t until, struct kafka_message *out)
 			}
 			p->at++;
 			p->next = m->offset + 1;
+			p->eof = false;
 			show(m, out);
 			return 1;
 		}
@@ -289,6 +292,8 @@ kafka_part_end(const struct kafka_part *p)
 {
 	int64_t lo, hi;
 
+	if (p->eof)
+		return p->next;
 	if (rdk.get_watermark_offsets(p->r->rk, topic_of(p), p->partition, &lo, &hi) !=
 		RD_KAFKA_RESP_ERR_NO_ERROR ||
 	    hi < 0)

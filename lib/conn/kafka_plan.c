@@ -107,7 +107,7 @@ kafka_plan(struct kafka_plan *out, const struct kafka_lane_view *v, const struct
 {
 	*out = (struct kafka_plan){ 0 };
 	if (m == NULL)
-		return v->base.epoch == 0 ? 0 : plan_lost(out, v, NULL);
+		return v->marked || v->base.epoch != 0 ? plan_lost(out, v, NULL) : 0;
 	if (m->attempt > v->attempt)
 		return ferr(FERR_FENCED,
 			    "attempt %" PRIu64 " of the job has published already, this "

@@ -42,6 +42,7 @@ enum kafka_lost { KAFKA_LOST_STOP, KAFKA_LOST_PUBLISHED, KAFKA_LOST_UNPUBLISHED 
 struct kafka_lane_view {
 	uint64_t attempt;	 /* ours */
 	struct kafka_epoch base; /* the last one that is known to be published */
+	bool marked;		 /* it has had a marker: an earlier attempt made it */
 	uint64_t settled;	 /* a run that ended well has published up to here; 0: unknown */
 	const struct kafka_epoch *pending;
 	unsigned npending;

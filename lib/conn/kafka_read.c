@@ -48,6 +48,9 @@ open_handle(struct kafka_reader *r, const char *group)
 		{ "fetch.wait.max.ms", "100", false, false },
 		{ "fetch.min.bytes", "1", false, false },
 		{ "queued.max.messages.kbytes", "16384", false, false }, /* of each partition */
+		/* A full queue is looked at again after that, not after a second, in which a quick
+		 * stage would have read it empty; before librdkafka 2.2 it cannot be changed. */
+		{ "fetch.queue.backoff.ms", "20", false, true },
 		{ "socket.nagle.disable", "true", false, false },
 		{ NULL, NULL, false, false },
 	};
@@ -155,12 +158,19 @@ tell_away(struct kafka_reader *r)
 				 kafka_why_text(&r->why, reason));
 }
 
+/* A broker that stops breaks off handshakes, and that is no refusal once it has taken us. */
+static bool
+is_refused(const struct kafka_reader *r)
+{
+	return kafka_why_refused(&r->why) && !(r->met && r->why.err == RD_KAFKA_RESP_ERR__SSL);
+}
+
 const char *
 kafka_reader_news(struct kafka_reader *r, int *rc)
 {
 	serve(r);
 	*rc = 0;
-	if (kafka_why_refused(&r->why))
+	if (is_refused(r))
 		*rc = kafka_fail(r->why.err, &r->why, "%s", r->uri->brokers);
 	else if (r->told_away != r->why.down)
 		*rc = tell_away(r);

@@ -246,6 +246,8 @@ run_seal(struct work_job *w)
 	struct lane_log *l = j->log;
 	int rc = 0;
 
+	if (l->log == NULL) /* a put before us has failed, and has said why */
+		return FERR_IO;
 	if (l->cls->sync != NULL)
 		rc = l->cls->sync(l->self);
 	if (rc == 0 && (rc = log_seal(l->log, j->epoch, j->id)) == 0)

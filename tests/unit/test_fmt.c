@@ -612,4 +612,90 @@ T(table_later_rows)
 	out_close(&o, "");
 }
 
+/* ---- messages ---- */
+
+/* Each of n texts is a message; the log as of read_all. */
+static void
+read_messages(const struct trial *t, const char *const *text, size_t n, const char *want)
+{
+	struct fmt_field f[16];
+	char copy[256];
+	struct schema s;
+	struct fmt_conf conf = { .kind = t->kind, .schema = &s };
+	struct fmt_reader *r;
+	struct buf row = BUF_INIT, log = BUF_INIT;
+	struct fmt_bad bad;
+	uint8_t *p;
+	int rc;
+
+	schema_init(&s);
+	if (t->fields != NULL) {
+		conf.nfields = parse_fields(t->fields, &s, f, copy);
+		conf.fields = f;
+	}
+	T_INT(fmt_reader_new(&r, &conf), 0);
+	for (size_t i = 0; i < n; i++) {
+		p = calloc(1, strlen(text[i]) + BUF_SLACK);
+		memcpy(p, text[i], strlen(text[i]));
+		row.n = 0;
+		rc = fmt_read_message(r, p, strlen(text[i]), &row, &bad);
+		if (rc == 1)
+			dump_row(&s, row.p, &log);
+		else
+			buf_printf(&log, "!%d:%d %s [%.*s]\n", (int)bad.line, (int)bad.col,
+				   bad.reason, (int)bad.n, (const char *)bad.text);
+		T_OK(rc == 1 || (rc == FERR_DATA && row.n == 0));
+		free(p);
+	}
+	T_STR(buf_cstr(&log), want);
+	buf_fini(&log);
+	buf_fini(&row);
+	fmt_reader_free(r);
+	schema_fini(&s);
+}
+
+T(messages_of_json)
+{
+	static const char *const text[] = {
+		"{\"a\":1}",	      " {\"a\":\n2}\n",	     "",
+		"{\"a\":1}{\"a\":2}", "{\"a\":1,\n\"b\":x}", "{\"a\":3}"
+	};
+
+	read_messages(&(struct trial){ .kind = FMT_JSON }, text, 6,
+		      "a=i64:1\na=i64:2\n!1:1 the text ends too early []\n"
+		      "!1:8 text behind the object [{\"a\":1}{\"a\":2}]\n"
+		      "!1:13 expected a value [{\"a\":1,\n\"b\":x}]\na=i64:3\n");
+	read_messages(&(struct trial){ .kind = FMT_JSON, .fields = "b:str,a:f64" }, text, 2,
+		      "a=f64:1.0\na=f64:2.0\n");
+}
+
+T(messages_that_are_a_line)
+{
+	static const char *const text[] = { "", "x", "a\nb\r\n", "\xff" };
+
+	read_messages(&(struct trial){ .kind = FMT_LINES }, text, 4,
+		      "line=str:\nline=str:x\nline=str:a\nb\r\n\n"
+		      "!1:1 not UTF-8 (byte 0xff); --format raw takes any bytes [\xff]\n");
+	read_messages(&(struct trial){ .kind = FMT_RAW }, text + 2, 2,
+		      "line=bytes:a\nb\r\n\nline=bytes:\xff\n");
+}
+
+T(messages_of_columns)
+{
+	static const char *const csv[] = { "1,x", "2,\"a\nb\"\r\n",  "3",   "4,y\n5,z",
+					   "",	  "\"\",\"u\"\"v\"", "\"6", "7,w" };
+	static const char *const tsv[] = { "1\tx\\ty", "2\t\n", "3\tx\n4\ty", "\n" };
+
+	read_messages(
+	    &(struct trial){ .kind = FMT_CSV, .fields = "a\"b:str,c" }, csv, 8,
+	    "a\"b=str:1 c=cell:x\na\"b=str:2 c=str:a\nb\n!1:1 expected 2 fields, got 1 [3]\n"
+	    "!1:5 a message is one record; this is another [4,y\n5,z]\n"
+	    "!1:1 the message is empty []\na\"b=str: c=str:u\"v\n"
+	    "!1:1 the quote is not closed [\"6]\na\"b=str:7 c=cell:w\n");
+	read_messages(&(struct trial){ .kind = FMT_TSV, .fields = "a\\:i64,c" }, tsv, 4,
+		      "a\\=i64:1 c=cell:x\ty\na\\=i64:2 c=null\n"
+		      "!1:5 a message is one record; this is another [3\tx\n4\ty]\n"
+		      "!1:1 the message is empty [\n]\n");
+}
+
 T_MAIN

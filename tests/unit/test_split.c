@@ -570,6 +570,28 @@ T(row_33_lost_is_named)
 	T_INT(after("rm log", true, ""), FERR_LOST);
 }
 
+T(the_place_of_a_partition)
+{
+	struct buf place = BUF_INIT;
+	struct split *s, *again;
+
+	T_INT(split_new(&s, SPLIT_KAFKA, "views[3]", false), 0);
+	T_INT(s->next, -1);
+	s->next = 5000000000;
+	s->until = 6000000000;
+	s->max_ts = 7;
+	T_INT(split_save(s, &place), 0);
+	T_INT(split_new(&again, SPLIT_KAFKA, "views[3]", false), 0);
+	T_INT(split_load(again, place.p, place.n), 0);
+	T_INT(again->next, 5000000000);
+	T_INT(again->until, 6000000000);
+	T_INT(again->max_ts, 7);
+	T_INT(split_load(again, place.p, place.n - 1), FERR_CORRUPT);
+	split_free(again);
+	split_free(s);
+	buf_fini(&place);
+}
+
 T(a_place_that_is_cut_is_refused)
 {
 	struct buf got = BUF_INIT, place = BUF_INIT;

@@ -40,8 +40,8 @@ struct kafka_lane {
 	struct kafka_epoch base;    /* published, and in no ack as pending any more */
 	struct kafka_epoch *sealed; /* not known to be published */
 	unsigned nsealed;
-	bool ending;	   /* the last barrier has passed */
-	int64_t marked_at; /* when a marker was written last, as far as we know */
+	_Atomic bool ending; /* the last barrier has passed; the helper looks, too */
+	int64_t marked_at;   /* when a marker was written last, as far as we know */
 };
 
 void
@@ -283,6 +283,16 @@ publish_until(struct kafka_lane *l, struct lane *lane, const struct snap_files *
 	}
 }
 
+/* The last commit is decided, but the partitions may not know for a moment: they do when the next
+ * fence is through.  So who has seen the job end reads all of it. */
+static void
+settle(struct kafka_lane *l, struct lane *lane)
+{
+	drop_handle(lane);
+	if (ready(l, lane) == 0)
+		drop_handle(lane);
+}
+
 static int
 publish(void *self, void *which, const struct snap_files *files, uint64_t epoch)
 {
@@ -302,6 +312,8 @@ publish(void *self, void *which, const struct snap_files *files, uint64_t epoch)
 	}
 	if (rc == 0)
 		rc = lane_log_blame(l->task, publish_until(l, lane, files, epochs));
+	if (rc == 0 && l->ending && files->n > 0)
+		settle(l, lane);
 	free(epochs);
 	if (which != NULL)
 		drop_handle(lane); /* that was the rest of it */

@@ -15,37 +15,25 @@
 /* Every function that is used: rdk.NAME is rd_kafka_NAME. */
 /* clang-format off */
 #define KAFKA_CALLS(X) \
-	X(version_str) X(err2str) X(conf_dump) X(conf_dump_free) \
-	X(conf_new) X(conf_destroy) X(conf_set) X(conf_get) X(conf_set_log_cb) \
-	X(conf_set_error_cb) X(conf_set_dr_msg_cb) X(conf_set_opaque) \
-	X(new) X(destroy) X(destroy_flags) X(poll) X(opaque) \
-	X(metadata) X(metadata_destroy) X(topic_new) X(topic_destroy) \
-	X(query_watermark_offsets) X(get_watermark_offsets) X(offsets_for_times) \
-	X(topic_partition_list_new) X(topic_partition_list_destroy) \
-	X(topic_partition_list_add) \
-	X(incremental_assign) X(incremental_unassign) X(queue_get_partition) \
-	X(queue_forward) X(queue_destroy) \
-	X(queue_io_event_enable) X(consumer_poll) X(queue_poll_callback) \
-	X(consume_batch_queue) X(message_destroy) X(message_timestamp) X(message_headers) \
-	X(header_get_all) X(header_cnt) X(committed) X(commit_queue) \
-	X(producev) X(produceva) X(produce) X(flush) X(outq_len) X(purge) \
-	X(headers_new) X(headers_destroy) X(header_add) \
-	X(init_transactions) X(begin_transaction) X(send_offsets_to_transaction) \
-	X(commit_transaction) \
-	X(consumer_group_metadata_new) X(consumer_group_metadata_destroy) \
-	X(error_code) X(error_string) X(error_is_fatal) X(error_is_retriable) \
-	X(error_txn_requires_abort) X(error_destroy) X(fatal_error) X(last_error) \
-	X(queue_new) X(queue_poll) X(event_type) X(event_destroy) X(event_error) \
-	X(event_error_string) X(AdminOptions_new) X(AdminOptions_destroy) \
-	X(AdminOptions_set_request_timeout) X(DescribeConfigs) \
-	X(event_DescribeConfigs_result) \
-	X(DescribeConfigs_result_resources) X(ConfigResource_new) \
-	X(ConfigResource_destroy) \
-	X(ConfigResource_error) X(ConfigResource_error_string) X(ConfigResource_configs) \
-	X(ConfigEntry_name) X(ConfigEntry_value) X(CreateTopics) X(NewTopic_new) \
-	X(NewTopic_destroy) X(NewTopic_set_config) X(event_CreateTopics_result) \
-	X(CreateTopics_result_topics) X(topic_result_error) X(topic_result_error_string) \
-	X(queue_length) X(queue_get_main)
+	X(version_str) X(err2str) X(conf_dump) X(conf_dump_free) X(conf_new) X(conf_destroy) \
+	X(conf_set) X(conf_get) X(conf_set_log_cb) X(conf_set_error_cb) X(conf_set_dr_msg_cb) \
+	X(conf_set_opaque) X(new) X(destroy) X(destroy_flags) X(poll) X(opaque) X(metadata) \
+	X(metadata_destroy) X(topic_new) X(topic_destroy) X(query_watermark_offsets) \
+	X(get_watermark_offsets) X(offsets_for_times) X(topic_partition_list_new) \
+	X(topic_partition_list_destroy) X(topic_partition_list_add) X(incremental_assign) \
+	X(incremental_unassign) X(queue_get_partition) X(queue_forward) X(queue_destroy) \
+	X(queue_io_event_enable) X(consumer_poll) X(queue_poll_callback) X(consume_batch_queue) \
+	X(message_destroy) X(message_timestamp) X(message_headers) X(header_get_all) X(header_cnt) \
+	X(committed) X(commit_queue) X(producev) X(flush) X(purge) X(headers_new) \
+	X(headers_destroy) X(header_add) X(init_transactions) X(begin_transaction) \
+	X(send_offsets_to_transaction) X(commit_transaction) X(consumer_group_metadata_new) \
+	X(consumer_group_metadata_destroy) X(error_code) X(error_string) X(error_destroy) \
+	X(fatal_error) X(last_error) X(queue_new) X(queue_poll) X(event_destroy) X(event_error) \
+	X(DescribeConfigs) X(event_DescribeConfigs_result) X(DescribeConfigs_result_resources) \
+	X(ConfigResource_new) X(ConfigResource_destroy) X(ConfigResource_error) \
+	X(ConfigResource_configs) X(ConfigEntry_name) X(ConfigEntry_value) X(CreateTopics) \
+	X(NewTopic_new) X(NewTopic_destroy) X(NewTopic_set_config) X(event_CreateTopics_result) \
+	X(CreateTopics_result_topics) X(topic_result_error)
 /* clang-format on */
 
 struct kafka_lib {

@@ -3,6 +3,7 @@
 #	make            build bin/
 #	make check      everything that is tested by default (SAN=1: with ASan and UBSan)
 #	make check-crash  check-chaos  check-kafka  check-model   the heavier campaigns
+#	make demo-kafka  a job from topic to topic on a real Kafka, killed in the middle
 #	make demo       real flights, real weather, planted frauds
 #	make bench      figures, beside what one would otherwise use (bench-nexmark, bench-kafka)
 #	make install    PREFIX=/usr/local
@@ -108,7 +109,7 @@ check-crash check-chaos: deps-build
 check-kafka: deps-build
 	@scripts/deps kafka
 	@$(MAKE) --no-print-directory binaries
-	@BIN=$(BIN) scripts/check-kafka
+	@FJORD_BIN=$(BIN) scripts/check-kafka
 
 check-model:
 	@scripts/deps test
@@ -116,6 +117,10 @@ check-model:
 
 demo: all
 	@examples/demo
+
+demo-kafka: all
+	@scripts/deps kafka
+	@examples/kafka/run
 
 bench: all
 	@scripts/deps bench
@@ -146,5 +151,5 @@ format:
 clean:
 	rm -rf build bin
 
-.PHONY: all binaries tools micro fuzz deps-build check check-fuzz check-crash check-chaos check-kafka check-model demo bench bench-nexmark bench-kafka fuzz-lib install format clean
+.PHONY: all binaries tools micro fuzz deps-build check check-fuzz check-crash check-chaos check-kafka check-model demo demo-kafka bench bench-nexmark bench-kafka fuzz-lib install format clean
 -include $(LIB_OBJ:.o=.d) $(patsubst %.c,$(BUILD)/%.d,$(wildcard cmd/*/*.c))

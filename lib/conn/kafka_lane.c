@@ -230,6 +230,15 @@ publish_from(struct kafka_lane *l, struct lane *lane, const struct snap_files *f
 	return (rc = ready_on(&w)) != 0 ? rc : commit_work(&w, true);
 }
 
+/* What is published is decided, and no marker says so yet. */
+static int
+commit_first(struct kafka_lane *l, struct lane *lane)
+{
+	struct kafka_marker m = { .at = lane->base, .attempt = l->task->attempt, .whole = true };
+
+	return commit(l, lane, &m);
+}
+
 /* Steps a to f of kafka.md 6, once. */
 static int
 publish_once(struct kafka_lane *l, struct lane *lane, const struct snap_files *files,
@@ -252,7 +261,7 @@ publish_once(struct kafka_lane *l, struct lane *lane, const struct snap_files *f
 							       : rc;
 	if ((rc = publish_from(l, lane, files, epochs, &plan)) == 0 && files->n > 0)
 		lane->base = epochs[files->n - 1];
-	return rc;
+	return rc == 0 && !lane->marked ? commit_first(l, lane) : rc;
 }
 
 /* May it pass?  Being fenced may: who is newer is seen in the marker when we look again. */
@@ -331,17 +340,13 @@ run_ready(void *self, void *arg)
 	static const struct snap_files none;
 	struct kafka_lane *l = self;
 	struct lane *lane = &l->own;
-	struct kafka_marker first = { .at = lane->base,
-				      .attempt = l->task->attempt,
-				      .whole = true };
 	bool must = !lane->old && !lane->marked;
 	int rc;
 
 	(void)arg;
 	if (lane->out != NULL)
 		return 0;
-	if ((rc = publish_until(l, lane, &none, NULL)) == 0 && !lane->marked &&
-	    (rc = commit(l, lane, &first)) == 0)
+	if ((rc = publish_until(l, lane, &none, NULL)) == 0)
 		rc = ready(l, lane);
 	if (may_pass(rc, false) && !must) { /* the next epoch tries again */
 		drop_handle(lane);

@@ -162,7 +162,7 @@ E
 	fails 2 "fsink - --changes upsert --key 'lower(' <x.frames"
 	says '--key'
 	fails 2 "fsink - --key k <x.frames"
-	says 'not yet' upsert
+	says 'kafka://' upsert
 }
 
 @test "csv and raw cannot say that a record is gone: a bad record" {

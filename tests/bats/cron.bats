@@ -104,7 +104,7 @@ grown() {
 	    at = cut
 	    if n % 3 == 2:
 	        run = Run("logs/", "out")
-	        killed += run.kill_after(rng.uniform(0, takes))
+	        killed += run.kill_after(rng.uniform(0, takes) * rng.random()) # early rather than late
 	        run.statuses()
 	    else:
 	        started = time.monotonic()

@@ -136,7 +136,7 @@ window='fsource in --time t | fkey k | fwindow tumble 10s'
 	says "-p 5 is more than its 4 key groups"
 	fails 2 "fcoord run -p 2 'fsource in --limit 3 -p 2 | fsink res/'"
 	says "limit"
-	fails 2 "fcoord run '$window | fsink kafka://localhost/x'"
+	fails 2 "fcoord run '$window | fsink postgres://localhost/db/x'"
 	says "not yet"
 	fails 2 "fcoord run --guarantee exactly '$window'"
 	fails 2 "fcoord run"

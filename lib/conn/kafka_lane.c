@@ -123,8 +123,10 @@ ready(struct kafka_lane *l, struct lane *lane)
 	if ((rc = kafka_out_open(&lane->out, l->conf.topic, lane->name)) != 0)
 		return rc;
 	fio_point("fence", "after");
-	if ((rc = kafka_out_marker(lane->out, &lane->marker)) < 0)
+	if ((rc = kafka_out_marker(lane->out, &lane->marker)) < 0) {
+		drop_handle(lane);
 		return rc;
+	}
 	lane->marked = rc == 1;
 	return 0;
 }

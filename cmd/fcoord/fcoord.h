@@ -39,6 +39,7 @@ int verb_logs(int argc, char **argv);
 int verb_history(int argc, char **argv);
 int verb_wait(int argc, char **argv);
 int verb_doctor(int argc, char **argv);
+int verb_txn(int argc, char **argv);
 
 /* Print the message of rc as `fcoord VERB: …` and give its exit status (1 from opt_parse: 0). */
 int verb_end(const char *verb, int rc);

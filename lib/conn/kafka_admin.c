@@ -1,4 +1,4 @@
-/* kafka_admin: looking at lanes from outside; see kafka_out.h. */
+/* kafka_admin: reading the marker of a lane; see kafka_out.h. */
 #include <stdio.h>
 
 #include "conn/kafka_lib.h"
@@ -41,11 +41,9 @@ read_marker(rd_kafka_t *rk, const struct kafka_why *why, const char *lane, int m
 	return rc;
 }
 
-/* isolation: read_uncommitted gives what was committed last, read_committed waits for the end of
- * a transaction that writes another one. */
-static int
-look(const struct kafka_topic *t, const char *lane, const char *isolation, int ms,
-     struct kafka_marker *m)
+int
+kafka_marker_read(const struct kafka_topic *t, const char *lane, const char *isolation, int ms,
+		  struct kafka_marker *m)
 {
 	const struct kafka_set settings[] = {
 		{ .name = "client.id", .value = "fjord" },
@@ -70,12 +68,12 @@ int
 kafka_marker_look(const struct kafka_topic *t, const char *lane, struct kafka_marker *m, bool *open)
 {
 	struct kafka_marker settled;
-	int rc = look(t, lane, "read_uncommitted", ANSWER_MS, m), stable;
+	int rc = kafka_marker_read(t, lane, "read_uncommitted", ANSWER_MS, m), stable;
 
 	*open = false;
 	if (rc < 0)
 		return rc == FERR_AGAIN ? FERR_IO : rc;
-	stable = look(t, lane, "read_committed", OPEN_MS, &settled);
+	stable = kafka_marker_read(t, lane, "read_committed", OPEN_MS, &settled);
 	if (stable == 1)
 		*m = settled;
 	/* The broker has just answered: it is the transaction that keeps us waiting. */

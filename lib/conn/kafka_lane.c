@@ -232,12 +232,22 @@ publish_from(struct kafka_lane *l, struct lane *lane, const struct snap_files *f
 	return (rc = ready_on(&w)) != 0 ? rc : commit_work(&w, true);
 }
 
-/* What is published is decided, and no marker says so yet. */
+/*
+ * What is published is decided; the marker has to say so, and with our attempt: then a zombie of an
+ * older one sees that it is superseded, and nobody forgets a lane that is idle for long.
+ */
 static int
-commit_first(struct kafka_lane *l, struct lane *lane)
+renew(struct kafka_lane *l, struct lane *lane)
 {
 	struct kafka_marker m = { .at = lane->base, .attempt = l->task->attempt, .whole = true };
+	bool right = lane->marked && lane->marker.at.epoch >= lane->base.epoch;
 
+	if (right && lane->marker.attempt == m.attempt)
+		return 0;
+	if (right)
+		m.at = lane->marker.at;
+	else if (lane->settled > lane->base.epoch)
+		m.at = (struct kafka_epoch){ .epoch = lane->settled };
 	return commit(l, lane, &m);
 }
 
@@ -259,11 +269,12 @@ publish_once(struct kafka_lane *l, struct lane *lane, const struct snap_files *f
 
 	if ((rc = ready(l, lane)) != 0 ||
 	    (rc = kafka_plan(&plan, &v, lane->marked ? &lane->marker : NULL)) != 0)
-		return rc == FERR_FENCED || rc == FERR_CORRUPT ? ferr_prefix(rc, "%s", lane->name)
-							       : rc;
+		return rc == FERR_FENCED || rc == FERR_CORRUPT || rc == FERR_UNKNOWN
+			   ? ferr_prefix(rc, "%s", lane->name)
+			   : rc;
 	if ((rc = publish_from(l, lane, files, epochs, &plan)) == 0 && files->n > 0)
 		lane->base = epochs[files->n - 1];
-	return rc == 0 && !lane->marked ? commit_first(l, lane) : rc;
+	return rc == 0 ? renew(l, lane) : rc;
 }
 
 /* May it pass?  Being fenced may: who is newer is seen in the marker when we look again. */
@@ -287,8 +298,10 @@ publish_until(struct kafka_lane *l, struct lane *lane, const struct snap_files *
 			return 0;
 		superseded = lane->marked && lane->marker.attempt > l->task->attempt;
 		drop_handle(lane);
-		if (!may_pass(rc, superseded) || fio_mono_ns() > end)
+		if (!may_pass(rc, superseded))
 			return rc;
+		if (fio_mono_ns() > end) /* a duel that is not decided is no reason to give up */
+			return rc == FERR_FENCED ? ferr(FERR_IO, "%s", ferr_text()) : rc;
 		fio_poll(NULL, 0, wait);
 		wait = wait < 2000 ? 2 * wait : wait;
 	}
@@ -322,13 +335,13 @@ publish(void *self, void *which, const struct snap_files *files, uint64_t epoch)
 		rc = lane_log_id(l->task, &files->v[i], epochs[i].id);
 	}
 	if (rc == 0)
-		rc = lane_log_blame(l->task, publish_until(l, lane, files, epochs));
+		rc = publish_until(l, lane, files, epochs);
 	if (rc == 0 && l->ending && files->n > 0)
 		settle(l, lane);
 	free(epochs);
 	if (which != NULL)
 		drop_handle(lane); /* that was the rest of it */
-	return rc;
+	return lane_log_blame(l->task, rc);
 }
 
 /*
@@ -468,7 +481,7 @@ go_on(struct kafka_lane *l, struct op *op, unsigned i)
 		if ((rc = lane_log_id(l->task, &s->pending.v[k], id)) == 0)
 			rc = note_sealed(l, s->pending.v[k].epoch, id);
 	}
-	return rc != 0 ? rc : lane_log_adopt(l->log, op, i, NULL);
+	return rc != 0 ? lane_log_blame(l->task, rc) : lane_log_adopt(l->log, op, i, NULL);
 }
 
 static void

@@ -46,6 +46,12 @@ number(const char *text)
 	return text != NULL ? strtoll(text, NULL, 10) : INT64_MAX;
 }
 
+static int64_t
+least(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
 static void
 take_setting(struct kafka_topic *t, const char *name, const char *value)
 {
@@ -55,10 +61,13 @@ take_setting(struct kafka_topic *t, const char *name, const char *value)
 		t->compacted = value != NULL && strstr(value, "compact") != NULL;
 	else if (strcmp(name, "message.timestamp.type") == 0)
 		t->stamped = value != NULL && strcmp(value, "LogAppendTime") == 0;
-	else if (strcmp(name, "message.timestamp.before.max.ms") == 0)
-		t->past_max = number(value);
+	else if (strcmp(name, "message.timestamp.difference.max.ms") == 0) { /* before Kafka 3.6 */
+		t->past_max = least(t->past_max, number(value));
+		t->ahead_max = least(t->ahead_max, number(value));
+	} else if (strcmp(name, "message.timestamp.before.max.ms") == 0)
+		t->past_max = least(t->past_max, number(value));
 	else if (strcmp(name, "message.timestamp.after.max.ms") == 0)
-		t->ahead_max = number(value);
+		t->ahead_max = least(t->ahead_max, number(value));
 }
 
 static int

@@ -19,7 +19,7 @@ struct kafka_out {
 	char *lane; /* transactional id, and group of the marker; NULL: plain */
 	rd_kafka_t *rk;
 	rd_kafka_topic_t *topic;
-	rd_kafka_resp_err_t failed; /* plain: of the first record that was not delivered */
+	rd_kafka_resp_err_t failed; /* of the first record that was not delivered */
 	bool begun;		    /* a transaction is open */
 	bool hitch;		    /* something was not as it should be */
 };
@@ -60,7 +60,7 @@ open_handle(struct kafka_out *o)
 	snprintf(max, sizeof(max), "%lld", (long long)size);
 	snprintf(batch, sizeof(batch), "%lld", (long long)(size < BATCH_MAX ? size : BATCH_MAX));
 	return kafka_open(&o->rk, RD_KAFKA_PRODUCER, o->t->brokers, settings, o->t->props, &o->why,
-			  o->lane == NULL ? delivered : NULL);
+			  delivered);
 }
 
 /* The leaders of the topic, or the first record of all waits for a second (kafka.md, 1.7). */
@@ -135,58 +135,12 @@ marker_place(int64_t offset)
 	return l;
 }
 
-static int
-read_marker(struct kafka_out *o, rd_kafka_t *rk, const struct kafka_why *why,
-	    struct kafka_marker *m)
-{
-	rd_kafka_topic_partition_list_t *l = marker_place(RD_KAFKA_OFFSET_INVALID);
-	const rd_kafka_topic_partition_t *at;
-	rd_kafka_resp_err_t err;
-	char meta[KAFKA_META_MAX];
-	int rc = 0;
-
-	if (l == NULL)
-		return ferr(FERR_NOMEM, "out of memory");
-	at = &l->elems[0];
-	err = rdk.committed(rk, l, ANSWER_MS);
-	if (err == RD_KAFKA_RESP_ERR_NO_ERROR)
-		err = at->err;
-	if (err == RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND ||
-	    (err == RD_KAFKA_RESP_ERR_NO_ERROR && at->offset < 0)) {
-		rc = 0;
-	} else if (err != RD_KAFKA_RESP_ERR_NO_ERROR) {
-		rc = kafka_fail(err, why, "reading the marker of %s", o->lane);
-	} else {
-		snprintf(meta, sizeof(meta), "%.*s", (int)at->metadata_size,
-			 at->metadata != NULL ? (const char *)at->metadata : "");
-		rc = kafka_marker_parse(m, at->offset, meta);
-		rc = rc == 0 ? 1 : rc;
-	}
-	rdk.topic_partition_list_destroy(l);
-	return rc;
-}
-
 int
 kafka_out_marker(struct kafka_out *o, struct kafka_marker *m)
 {
-	const struct kafka_set settings[] = {
-		{ .name = "client.id", .value = "fjord" },
-		{ .name = "socket.nagle.disable", .value = "true" },
-		{ .name = "group.id", .value = o->lane, .fixed = true },
-		{ .name = "isolation.level", .value = "read_committed", .fixed = true },
-		{ .name = "enable.auto.commit", .value = "false", .fixed = true },
-		{ .name = NULL },
-	};
-	struct kafka_why why = { .text = "" };
-	rd_kafka_t *rk;
-	int rc =
-	    kafka_open(&rk, RD_KAFKA_CONSUMER, o->t->brokers, settings, o->t->props, &why, NULL);
+	int rc = kafka_marker_read(o->t, o->lane, "read_committed", ANSWER_MS, m);
 
-	if (rc != 0)
-		return rc;
-	rc = read_marker(o, rk, &why, m);
-	rdk.destroy_flags(rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
-	return rc;
+	return rc == FERR_AGAIN ? FERR_IO : rc;
 }
 
 static int
@@ -272,6 +226,16 @@ produce(struct kafka_out *o, const struct kafka_rec *r, rd_kafka_headers_t *h)
 			    RD_KAFKA_V_END);
 }
 
+/* Of a record that the broker refuses for good the transaction tells only that it has failed. */
+static int
+blame_record(struct kafka_out *o, int rc)
+{
+	rdk.poll(o->rk, 0);
+	if (rc != FERR_IO || kafka_code(o->failed) != FERR_REFUSED)
+		return rc;
+	return kafka_fail(o->failed, &o->why, "writing to %s", o->t->name);
+}
+
 int
 kafka_out_put(struct kafka_out *o, const struct kafka_rec *r)
 {
@@ -289,25 +253,35 @@ kafka_out_put(struct kafka_out *o, const struct kafka_rec *r)
 		return 0;
 	if (h != NULL)
 		rdk.headers_destroy(h);
-	return kafka_fail(err, &o->why, "writing to %s[%d]", o->t->name, (int)r->partition);
+	return blame_record(
+	    o, kafka_fail(err, &o->why, "writing to %s[%d]", o->t->name, (int)r->partition));
 }
 
-int
-kafka_out_commit(struct kafka_out *o, const struct kafka_marker *m)
+static int
+commit(struct kafka_out *o, const struct kafka_marker *m)
 {
 	rd_kafka_error_t *e;
 	int rc;
 
-	o->hitch = true;
 	if ((rc = begin(o)) != 0 || (rc = send_marker(o, m)) != 0)
 		return rc;
 	fio_point("mark", "after");
 	if ((e = rdk.commit_transaction(o->rk, COMMIT_MS)) != NULL)
 		return kafka_fail_obj(e, &o->why, "committing epoch %llu to %s",
 				      (unsigned long long)m->at.epoch, o->t->name);
-	o->begun = false;
-	o->hitch = o->why.text[0] != '\0' || o->why.err != RD_KAFKA_RESP_ERR_NO_ERROR;
 	return 0;
+}
+
+int
+kafka_out_commit(struct kafka_out *o, const struct kafka_marker *m)
+{
+	char text[sizeof(o->why.text)];
+	int rc = commit(o, m);
+
+	o->begun = rc != 0;
+	o->hitch = rc != 0 || kafka_why_text(&o->why, text)[0] != '\0' ||
+		   o->why.err != RD_KAFKA_RESP_ERR_NO_ERROR;
+	return rc != 0 ? blame_record(o, rc) : 0;
 }
 
 bool

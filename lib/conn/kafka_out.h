@@ -39,6 +39,13 @@ void kafka_out_close(struct kafka_out *o);
 /* 1 and the marker of the lane, or 0: there is none. */
 int kafka_out_marker(struct kafka_out *o, struct kafka_marker *m);
 /*
+ * The marker of a lane, within so many ms (else FERR_AGAIN).  isolation: read_uncommitted gives
+ * what was committed last, read_committed waits for the end of a transaction that writes another
+ * one.
+ */
+int kafka_marker_read(const struct kafka_topic *t, const char *lane, const char *isolation, int ms,
+		      struct kafka_marker *m);
+/*
  * The same from outside, without a fence, so that whoever publishes is not disturbed: what it says
  * may be old by now.  *open: a transaction that writes another one is open (which takes seconds to
  * find out), and m is the one before it.  A transaction whose marker has not been sent yet is not

@@ -77,17 +77,21 @@ plan_lost(struct kafka_plan *out, const struct kafka_lane_view *v, const struct 
 		return 0;
 	}
 	return ferr(FERR_UNKNOWN,
-		    "the marker that tells what is published %s (epoch %" PRIu64
-		    " was): look at the topic, then run again with --marker-lost published when "
-		    "the records of epoch %" PRIu64 " are in it, else with --marker-lost "
-		    "unpublished",
-		    m == NULL ? "is gone" : "has gone back", v->base.epoch, v->pending[0].epoch);
+		    "the marker that tells what is published %s; in doubt are epochs %" PRIu64
+		    " to %" PRIu64 ": look at the topic, then run again with --marker-lost "
+		    "published when the records of all of these are in it, else with "
+		    "--marker-lost unpublished, which writes them (those that are there come "
+		    "twice)",
+		    m == NULL ? "is gone" : "has gone back", v->pending[0].epoch,
+		    v->pending[v->npending - 1].epoch);
 }
 
 static int
 refuse_history(const struct kafka_lane_view *v, const struct kafka_marker *m)
 {
-	uint64_t newest = v->npending > 0 ? v->pending[v->npending - 1].epoch : v->base.epoch;
+	uint64_t newest = v->npending > 0	       ? v->pending[v->npending - 1].epoch
+			  : v->settled > v->base.epoch ? v->settled
+						       : v->base.epoch;
 
 	if (m->at.epoch > newest)
 		return ferr(FERR_CORRUPT,

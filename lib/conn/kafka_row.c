@@ -105,6 +105,40 @@ kafka_row_free(struct kafka_row *r)
 	free(r);
 }
 
+/* Does a record that is gone have that field, too? */
+static bool
+key_has(const struct kafka_row *r, const char *field)
+{
+	for (unsigned i = 0; i < r->nkey; i++) {
+		for (unsigned k = 0; k < expr_nfields(r->key[i]); k++) {
+			if (strcmp(expr_field(r->key[i], k), field) == 0)
+				return true;
+		}
+	}
+	for (unsigned i = 0; r->nkey == 0 && i < r->s->nkey; i++) {
+		const struct field *f = &r->s->f[r->s->key[i]];
+
+		if (f->n == strlen(field) && memcmp(f->name, field, f->n) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* A tombstone has to follow the records of its key. */
+static int
+check_partition(const struct kafka_row *r)
+{
+	for (unsigned i = 0; i < expr_nfields(r->partition); i++) {
+		if (!key_has(r, expr_field(r->partition, i)))
+			return ferr(FERR_USAGE,
+				    "--partition reads '%s', which a record that is gone has not, "
+				    "so its tombstone would go elsewhere; with --changes upsert it "
+				    "may read fields of the key alone",
+				    expr_field(r->partition, i));
+	}
+	return 0;
+}
+
 int
 kafka_row_bind(struct kafka_row *r, const struct schema *s)
 {
@@ -123,8 +157,9 @@ kafka_row_bind(struct kafka_row *r, const struct schema *s)
 		rc = expr_bind(r->key[i], s);
 	for (unsigned i = 0; i < r->nheaders && rc == 0; i++)
 		rc = expr_bind(r->header[i].e, s);
-	if (rc == 0 && r->partition != NULL)
-		rc = expr_bind(r->partition, s);
+	if (rc == 0 && r->partition != NULL && (rc = expr_bind(r->partition, s)) == 0 &&
+	    r->conf.upsert)
+		rc = check_partition(r);
 	return rc;
 }
 

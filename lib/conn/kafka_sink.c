@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "conn/lane_log.h"
 #include "fio/fio.h"
 
 #define BLOCK (128u << 10) /* bytes of records that are worth passing on */
@@ -105,7 +106,7 @@ sink_on_restored(void *self, struct op *op, uint64_t *equal)
 	struct kafka_sink *s = self;
 
 	(void)equal;
-	return s->lane != NULL ? kafka_lane_restored(s->lane, op) : 0;
+	return s->lane != NULL ? kafka_lane_restored(s->lane, op) : lane_log_refuse(op_task(op));
 }
 
 /* ---- rows ---- */

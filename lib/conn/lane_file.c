@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "conn/lane.h"
+#include "conn/lane_log.h"
 #include "fio/fio.h"
 
 #define HEADER_MAX 65536
@@ -228,7 +229,7 @@ file_on_restored(void *self, struct op *op, uint64_t *equal)
 
 	(void)equal;
 	if (f->lane == NULL)
-		return 0;
+		return lane_log_refuse(op_task(op));
 	if ((rc = lane_restored(f->lane, op, &next, take, f)) != 0)
 		return rc;
 	if (f->regular && fio_fstat(lane_fd(f->lane), &st) == -1)

@@ -16,6 +16,7 @@ static const uint8_t no_id[16]; /* the barrier of an epoch is not known before i
 
 struct lane_log_job {
 	struct op_job job;
+	int (*what)(struct lane_log_job *j); /* in the helper */
 	struct lane_log *log;
 	struct lane_log_job *next, **at; /* all of them, so that none is lost at the end */
 	uint64_t epoch;
@@ -38,6 +39,7 @@ struct lane_log {
 	const struct op_task *task;
 	struct lane_log_job *jobs;
 	/* of the helper, once jobs run */
+	bool failed; /* a job has: what stands behind it is not done, or it would overtake it */
 	struct log *log;
 	unsigned nlogs;
 	uint64_t start; /* where the next stretch of the log begins */
@@ -53,12 +55,6 @@ struct lane_log {
 };
 
 /* ---- jobs ---- */
-
-static struct lane_log_job *
-job_of(struct work_job *w)
-{
-	return (struct lane_log_job *)(void *)w;
-}
 
 static void
 job_free(struct lane_log_job *j)
@@ -80,9 +76,20 @@ add_file(struct snap_files *to, const struct snap_file *f)
 	return snap_add_file(to, f->name, f->start, f->end, f->crc, f->epoch);
 }
 
+static int
+run_job(struct work_job *w)
+{
+	struct lane_log_job *j = (struct lane_log_job *)(void *)w;
+	struct lane_log *l = j->log;
+	int rc = l->failed ? FERR_IO : j->what(j); /* the first one has said why */
+
+	l->failed = rc != 0;
+	return rc;
+}
+
 /* A job of ours, to be filled and put. */
 static struct lane_log_job *
-job_new(struct lane_log *l, int (*run)(struct work_job *w),
+job_new(struct lane_log *l, int (*what)(struct lane_log_job *j),
 	int (*done)(struct op_job *job, struct op *op))
 {
 	struct lane_log_job *j = calloc(1, sizeof(*j));
@@ -91,7 +98,8 @@ job_new(struct lane_log *l, int (*run)(struct work_job *w),
 		ferr(FERR_NOMEM, "out of memory");
 		return NULL;
 	}
-	j->job.work.run = run;
+	j->job.work.run = run_job;
+	j->what = what;
 	j->job.done = done;
 	j->log = l;
 	j->epoch = l->epoch;
@@ -140,10 +148,8 @@ lane_log_free(struct lane_log *l)
 }
 
 static int
-run_it(struct work_job *w)
+run_it(struct lane_log_job *j)
 {
-	struct lane_log_job *j = job_of(w);
-
 	return j->run(j->log->self, j->arg);
 }
 
@@ -188,9 +194,8 @@ open_log(struct lane_log *l)
 }
 
 static int
-run_put(struct work_job *w)
+run_put(struct lane_log_job *j)
 {
-	struct lane_log_job *j = job_of(w);
 	struct lane_log *l = j->log;
 	int rc = 0;
 
@@ -240,14 +245,11 @@ lane_log_put(struct lane_log *l, struct op *op, const void *head, size_t nhead, 
 }
 
 static int
-run_seal(struct work_job *w)
+run_seal(struct lane_log_job *j)
 {
-	struct lane_log_job *j = job_of(w);
 	struct lane_log *l = j->log;
 	int rc = 0;
 
-	if (l->log == NULL) /* a put before us has failed, and has said why */
-		return FERR_IO;
 	if (l->cls->sync != NULL)
 		rc = l->cls->sync(l->self);
 	if (rc == 0 && (rc = log_seal(l->log, j->epoch, j->id)) == 0)
@@ -324,10 +326,8 @@ lane_log_end(const struct lane_log *l)
 /* ---- publishing ---- */
 
 static int
-run_publish(struct work_job *w)
+run_publish(struct lane_log_job *j)
 {
-	struct lane_log_job *j = job_of(w);
-
 	return j->log->cls->publish(j->log->self, j->lane, &j->files, j->epoch);
 }
 
@@ -386,6 +386,19 @@ lane_log_id(const struct op_task *t, const struct snap_file *f, uint8_t id[16])
 }
 
 /* ---- at a restart ---- */
+
+int
+lane_log_refuse(const struct op_task *t)
+{
+	for (unsigned i = 0; t != NULL && i < t->nsnap; i++) {
+		if (t->snap[i].pending.n > 0)
+			return ferr(FERR_USAGE,
+				    "the checkpoint has output that is not known to be published, "
+				    "and --guarantee at-least-once would forget it; run the job "
+				    "as it was once more and stop it, then change the guarantee");
+	}
+	return 0;
+}
 
 static int
 adopt_done(struct op_job *job, struct op *op)

@@ -66,6 +66,10 @@ int lane_log_adopt(struct lane_log *l, struct op *op, unsigned i, void *lane);
 /* Is that old subtask ours now: its lane belongs to a key group of ours? */
 bool lane_log_ours(const struct op_task *t, unsigned i);
 
+/* A sink that has no lanes any more (--guarantee at-least-once) begins: FERR_USAGE when the
+ * checkpoint has something pending, which nobody would publish. */
+int lane_log_refuse(const struct op_task *t);
+
 /* In publish: the bytes of a stretch, block by block as they were put (head and data of one put are
  * two blocks).  FERR_CORRUPT also when the file is gone. */
 int lane_log_read(const struct op_task *t, const struct snap_file *f,

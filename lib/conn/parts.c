@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <stdio.h>
 
+#include "conn/lane_log.h"
 #include "conn/lane_parts.h"
 #include "conn/lane_rows.h"
 #include "coord/task.h"
@@ -530,7 +531,7 @@ parts_on_restored(void *self, struct op *op, uint64_t *equal)
 	struct parts *p = self;
 
 	(void)equal;
-	return p->lane != NULL ? lane_parts_restored(p->lane, op) : 0;
+	return p->lane != NULL ? lane_parts_restored(p->lane, op) : lane_log_refuse(op_task(op));
 }
 
 static int

@@ -105,7 +105,22 @@ on_do(void *self, void *arg)
 	return buf_printf(&((struct sink *)self)->said, "do %s ", (char *)arg);
 }
 
+/* In the loop: what an ack would say from here on is what the sink may note. */
+static void
+on_published(void *self, struct op *op, uint64_t epoch)
+{
+	struct sink *s = self;
+	struct snap snap;
+
+	T_OK(op == &s->op);
+	snap_init(&snap);
+	T_INT(lane_log_ack(s->log, &snap), 0);
+	T_INT(buf_printf(&s->said, "published %" PRIu64 ", %u pending ", epoch, snap.pending.n), 0);
+	snap_fini(&snap);
+}
+
 static const struct lane_log_class class = { .sync = on_sync, .publish = on_publish };
+static const struct lane_log_class hooked = { .publish = on_publish, .published = on_published };
 
 static char dir[64]; /* the store, a new one per case */
 
@@ -130,9 +145,8 @@ wipe(void)
 		abort();
 }
 
-/* A sink of that attempt, restored from that epoch. */
 static void
-begin(struct sink *s, uint64_t attempt, uint64_t epoch)
+begin_class(struct sink *s, const struct lane_log_class *cls, uint64_t attempt, uint64_t epoch)
 {
 	*s = (struct sink){ .op.task = { .attempt = attempt,
 					 .epoch = epoch,
@@ -143,7 +157,14 @@ begin(struct sink *s, uint64_t attempt, uint64_t epoch)
 					 .store = dir,
 					 .same = true } };
 	s->op.last = &s->op.first;
-	T_INT(lane_log_new(&s->log, &s->op, &class, s), 0);
+	T_INT(lane_log_new(&s->log, &s->op, cls, s), 0);
+}
+
+/* A sink of that attempt, restored from that epoch. */
+static void
+begin(struct sink *s, uint64_t attempt, uint64_t epoch)
+{
+	begin_class(s, &class, attempt, epoch);
 }
 
 static void
@@ -262,6 +283,96 @@ T(what_an_epoch_is_complete_for_is_published_no_more)
 	wipe();
 }
 
+/* Epoch 1 published, 2 and 3 pending. */
+static void
+leave_pending(struct snap *out)
+{
+	struct sink s;
+
+	begin(&s, 1, 0);
+	put(&s, "", "one");
+	seal(&s, 1);
+	T_INT(run_all(&s.op), 0);
+	T_INT(lane_log_complete(s.log, &s.op, 1), 0);
+	put(&s, "", "two");
+	seal(&s, 2);
+	put(&s, "", "three");
+	seal(&s, 3);
+	T_INT(run_all(&s.op), 0);
+	ack(&s, out);
+	end(&s);
+}
+
+T(it_is_told_what_is_published)
+{
+	struct sink s;
+
+	make_store();
+	begin_class(&s, &hooked, 1, 0);
+	put(&s, "", "one");
+	seal(&s, 1);
+	put(&s, "", "two");
+	seal(&s, 2);
+	T_INT(run_all(&s.op), 0);
+	T_INT(lane_log_complete(s.log, &s.op, 1), 0);
+	T_STR(said(&s), ""); /* not before it is done */
+	T_INT(run_all(&s.op), 0);
+	T_STR(said(&s), "ours 1 [b 1:one ] published 1, 1 pending ");
+	T_INT(lane_log_complete(s.log, &s.op, 2), 0);
+	T_INT(lane_log_complete(s.log, &s.op, 3), 0); /* nothing came: told as well */
+	T_INT(run_all(&s.op), 0);
+	T_STR(said(&s), "ours 2 [c 2:two ] published 2, 0 pending ours 3 [] published 3, 0 "
+			"pending ");
+	end(&s);
+	wipe();
+}
+
+T(what_is_adopted_is_told_when_it_is_ours)
+{
+	struct sink s;
+	struct snap old;
+
+	make_store();
+	leave_pending(&old);
+	begin_class(&s, &hooked, 2, 3);
+	s.op.task.snap = &old;
+	s.op.task.nsnap = 1;
+	T_INT(lane_log_adopt(s.log, &s.op, 0, "old"), 0);
+	T_INT(lane_log_adopt(s.log, &s.op, 0, NULL), 0);
+	T_INT(lane_log_complete(s.log, &s.op, 3), 0);
+	T_INT(run_one(&s.op), 1);
+	T_STR(said(&s), "old 3 [c 2:two d 3:three ] ");
+	T_INT(run_one(&s.op), 1);
+	T_STR(said(&s), "ours 3 [c 2:two d 3:three ] published 3, 0 pending ");
+	T_INT(run_all(&s.op), 0);
+	T_STR(said(&s), "ours 3 [] published 3, 0 pending ");
+	end(&s);
+	snap_fini(&old);
+	wipe();
+}
+
+/* Bytes of an epoch that was given up before they came are those of the next one. */
+T(what_is_not_sealed_yet_is_told)
+{
+	struct sink s;
+
+	make_store();
+	begin(&s, 1, 0);
+	T_OK(!lane_log_unsealed(s.log));
+	seal(&s, 1);
+	T_OK(!lane_log_unsealed(s.log));
+	put(&s, "", "one");
+	T_OK(lane_log_unsealed(s.log)); /* also before it is on the disk */
+	T_INT(run_all(&s.op), 0);
+	T_OK(lane_log_unsealed(s.log));
+	seal(&s, 2);
+	T_OK(!lane_log_unsealed(s.log)); /* also before that is durable */
+	T_INT(run_all(&s.op), 0);
+	T_OK(!lane_log_unsealed(s.log));
+	end(&s);
+	wipe();
+}
+
 T(all_is_done_in_the_order_in_which_it_was_given)
 {
 	struct sink s;
@@ -301,26 +412,6 @@ T(more_than_the_disk_takes_is_told)
 	buf_fini(&data);
 	end(&s);
 	wipe();
-}
-
-/* Epoch 1 published, 2 and 3 pending. */
-static void
-leave_pending(struct snap *out)
-{
-	struct sink s;
-
-	begin(&s, 1, 0);
-	put(&s, "", "one");
-	seal(&s, 1);
-	T_INT(run_all(&s.op), 0);
-	T_INT(lane_log_complete(s.log, &s.op, 1), 0);
-	put(&s, "", "two");
-	seal(&s, 2);
-	put(&s, "", "three");
-	seal(&s, 3);
-	T_INT(run_all(&s.op), 0);
-	ack(&s, out);
-	end(&s);
 }
 
 T(a_restart_publishes_what_is_pending_before_it_acks)

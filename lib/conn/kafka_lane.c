@@ -237,16 +237,16 @@ publish_from(struct kafka_lane *l, struct lane *lane, const struct snap_files *f
  * older one sees that it is superseded, and nobody forgets a lane that is idle for long.
  */
 static int
-renew(struct kafka_lane *l, struct lane *lane)
+renew(struct kafka_lane *l, struct lane *lane, const struct kafka_epoch *base)
 {
-	struct kafka_marker m = { .at = lane->base, .attempt = l->task->attempt, .whole = true };
-	bool right = lane->marked && lane->marker.at.epoch >= lane->base.epoch;
+	struct kafka_marker m = { .at = *base, .attempt = l->task->attempt, .whole = true };
+	bool right = lane->marked && lane->marker.at.epoch >= base->epoch;
 
 	if (right && lane->marker.attempt == m.attempt)
 		return 0;
 	if (right)
 		m.at = lane->marker.at;
-	else if (lane->settled > lane->base.epoch)
+	else if (lane->settled > base->epoch)
 		m.at = (struct kafka_epoch){ .epoch = lane->settled };
 	return commit(l, lane, &m);
 }
@@ -264,6 +264,7 @@ publish_once(struct kafka_lane *l, struct lane *lane, const struct snap_files *f
 				     .npending = files->n,
 				     .lost = l->conf.lost,
 				     .rewind = lane->rewind };
+	const struct kafka_epoch base = files->n > 0 ? epochs[files->n - 1] : lane->base;
 	struct kafka_plan plan;
 	int rc;
 
@@ -272,9 +273,10 @@ publish_once(struct kafka_lane *l, struct lane *lane, const struct snap_files *f
 		return rc == FERR_FENCED || rc == FERR_CORRUPT || rc == FERR_UNKNOWN
 			   ? ferr_prefix(rc, "%s", lane->name)
 			   : rc;
-	if ((rc = publish_from(l, lane, files, epochs, &plan)) == 0 && files->n > 0)
-		lane->base = epochs[files->n - 1];
-	return rc == 0 ? renew(l, lane) : rc;
+	if ((rc = publish_from(l, lane, files, epochs, &plan)) == 0 &&
+	    (rc = renew(l, lane, &base)) == 0)
+		lane->base = base; /* not before: when we try again it is still pending */
+	return rc;
 }
 
 /* May it pass?  Being fenced may: who is newer is seen in the marker when we look again. */

@@ -119,8 +119,6 @@ kafka_plan(struct kafka_plan *out, const struct kafka_lane_view *v, const struct
 			    m->attempt, v->attempt);
 	if (m->at.epoch < v->base.epoch)
 		return plan_lost(out, v, m);
-	if ((same(&m->at, &v->base) || m->at.epoch <= v->settled) && m->whole)
-		return 0;
 	for (unsigned i = 0; i < v->npending; i++) {
 		if (!same(&m->at, &v->pending[i]))
 			continue;
@@ -129,6 +127,8 @@ kafka_plan(struct kafka_plan *out, const struct kafka_lane_view *v, const struct
 		out->chunk = m->whole ? 0 : m->chunk;
 		return 0;
 	}
+	if ((same(&m->at, &v->base) || m->at.epoch <= v->settled) && m->whole)
+		return 0;
 	if (v->rewind) {
 		out->from = v->npending;
 		return 0;

@@ -49,6 +49,7 @@ open_handle(struct kafka_out *o)
 		{ .name = "message.max.bytes", .value = max, .fixed = true },
 		{ .name = "queue.buffering.max.kbytes", .value = "65536" },
 		{ .name = "queue.buffering.max.messages", .value = "1000000" },
+		{ .name = "delivery.report.only.error", .value = "true", .fixed = true },
 		{ .name = "enable.idempotence", .value = "true", .fixed = true },
 		{ .name = o->lane != NULL ? "transactional.id" : NULL,
 		  .value = o->lane,

@@ -2,9 +2,14 @@
  * kafka_rec -- a record for Kafka as it is sealed: all that decides what the broker gets is fixed
  * then, so that publishing it again publishes the same.  Pure codec.
  *
- *	u32 length of what follows   i32 partition   i64 time, ms   u32 key length   u32 value
- *length u32 length of the headers    key   value   headers: u16 name length   u32 value length name
- *value ... A length of 0xffffffff is none: no key, a tombstone, a header without a value.
+ *	u32  length of what follows
+ *	i32  partition
+ *	i64  time, ms
+ *	u32  length of the key, of the value, of the headers
+ *	key, value
+ *	headers, each: u16 length of the name, u32 of the value, name, value
+ *
+ * A length of 0xffffffff is none: no key, a tombstone, a header without a value.
  *
  * Errors  FERR_CORRUPT, FERR_NOMEM.
  */

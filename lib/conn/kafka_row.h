@@ -4,9 +4,10 @@
  *
  *	key        --key, else the stream's: one part as plain text (a string as it is), several
  *		   as a JSON array; null: no key
- *	partition  --partition, else the key's as Kafka's Java clients choose it, else the sticky
- *one value      JSON, csv, tsv (without a header line) or raw; with upsert a row that is gone is a
- *		   tombstone
+ *	partition  --partition, else the key's as Kafka's Java clients choose it, else the
+ *		   sticky one
+ *	value      JSON, csv, tsv (without a header line) or raw; with upsert a row that is gone
+ *		   is a tombstone
  *	time       the row's; without one the wall clock's
  *
  * Errors  FERR_USAGE: an expression; FERR_DATA: a record that this topic cannot take, with why.

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "base/bytes.h"
 #include "conn/kafka_lane.h"
 #include "fcoord.h"
 #include "fio/fio.h"
@@ -197,16 +196,6 @@ add_lane(struct txn *t, const struct sink *s, uint64_t made, uint32_t subtask)
 	return 0;
 }
 
-static int64_t
-number_of(const struct snap *s, const char *name)
-{
-	for (unsigned i = 0; i < s->nnumber; i++) {
-		if (strcmp(s->number[i].name, name) == 0)
-			return s->number[i].v;
-	}
-	return 0;
-}
-
 /* How its lane stands, as whoever restores it would see it. */
 static int
 read_snap(const struct txn *t, struct lane *l, const struct snap *s)
@@ -214,11 +203,7 @@ read_snap(const struct txn *t, struct lane *l, const struct snap *s)
 	struct kafka_lane_view *v = &l->view;
 	int rc = 0;
 
-	v->marked = true;
-	v->base.epoch = (uint64_t)number_of(s, "lane.base");
-	le64put(v->base.id, (uint64_t)number_of(s, "lane.id.0"));
-	le64put(v->base.id + 8, (uint64_t)number_of(s, "lane.id.1"));
-	v->settled = s->pending.n == 0 ? s->published : (uint64_t)number_of(s, "lane.settled");
+	kafka_lane_view_of(v, s);
 	if ((l->pending = calloc(s->pending.n + 1, sizeof(*l->pending))) == NULL)
 		return ferr(FERR_NOMEM, "out of memory");
 	for (unsigned i = 0; i < s->pending.n && rc == 0; i++) {

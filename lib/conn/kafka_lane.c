@@ -56,20 +56,22 @@ kafka_lane_name(char out[KAFKA_LANE_NAME], const uint8_t job[16], const char *st
 		 subtask);
 }
 
-static int64_t
-number_of(const struct snap *s, const char *name)
-{
-	for (unsigned i = 0; i < s->nnumber; i++) {
-		if (strcmp(s->number[i].name, name) == 0)
-			return s->number[i].v;
-	}
-	return 0;
-}
-
 uint64_t
 kafka_lane_made(const struct snap *s)
 {
-	return (uint64_t)number_of(s, "lane.made");
+	return (uint64_t)snap_number_of(s, "lane.made");
+}
+
+void
+kafka_lane_view_of(struct kafka_lane_view *v, const struct snap *s)
+{
+	*v = (struct kafka_lane_view){ .base.epoch = (uint64_t)snap_number_of(s, "lane.base"),
+				       .marked = true };
+	le64put(v->base.id, (uint64_t)snap_number_of(s, "lane.id.0"));
+	le64put(v->base.id + 8, (uint64_t)snap_number_of(s, "lane.id.1"));
+	/* A run that ended well leaves nothing pending, and does not say which epoch was the last
+	 * one with records. */
+	v->settled = s->pending.n == 0 ? s->published : (uint64_t)snap_number_of(s, "lane.settled");
 }
 
 /* ---- a transaction ---- */
@@ -456,14 +458,12 @@ kafka_lane_free(struct kafka_lane *l)
 static void
 lane_of(const struct kafka_lane *l, const struct snap *s, struct lane *out)
 {
-	*out = (struct lane){ .base.epoch = (uint64_t)number_of(s, "lane.base"),
-			      .old = true,
-			      .rewind = l->task->rewind };
-	le64put(out->base.id, (uint64_t)number_of(s, "lane.id.0"));
-	le64put(out->base.id + 8, (uint64_t)number_of(s, "lane.id.1"));
-	/* A run that ended well leaves nothing pending, and does not say which epoch was the last
-	 * one with records. */
-	out->settled = s->pending.n == 0 ? s->published : (uint64_t)number_of(s, "lane.settled");
+	struct kafka_lane_view v;
+
+	kafka_lane_view_of(&v, s);
+	*out = (struct lane){
+		.base = v.base, .settled = v.settled, .old = v.marked, .rewind = l->task->rewind
+	};
 	kafka_lane_name(out->name, l->task->job, l->task->stage, kafka_lane_made(s), s->subtask);
 }
 

@@ -36,6 +36,8 @@ void kafka_lane_name(char out[KAFKA_LANE_NAME], const uint8_t job[16], const cha
 		     uint64_t made, uint32_t subtask);
 /* What a snapshot says of its lane: the attempt that made it, 0: there is none. */
 uint64_t kafka_lane_made(const struct snap *s);
+/* ... and how it stands, all but what is pending: base, settled, marked. */
+void kafka_lane_view_of(struct kafka_lane_view *v, const struct snap *s);
 
 struct kafka_lane;
 int kafka_lane_new(struct kafka_lane **out, struct op *op, const struct kafka_lane_conf *conf);

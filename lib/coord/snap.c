@@ -103,6 +103,16 @@ snap_add_number(struct snap *s, const char *name, int64_t v, enum snap_merge mer
 	    s, (struct snap_number){ .name = strdup(name), .v = v, .merge = (uint8_t)merge });
 }
 
+int64_t
+snap_number_of(const struct snap *s, const char *name)
+{
+	for (unsigned i = 0; i < s->nnumber; i++) {
+		if (strcmp(s->number[i].name, name) == 0)
+			return s->number[i].v;
+	}
+	return 0;
+}
+
 void
 snap_drop_numbers(struct snap *s, const char *prefix)
 {

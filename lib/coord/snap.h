@@ -65,7 +65,8 @@ int snap_add_file(struct snap_files *f, const char *name, uint64_t start, uint64
 void snap_clear_files(struct snap_files *f);
 uint64_t snap_files_size(const struct snap_files *f); /* bytes of the stretches */
 int snap_add_number(struct snap *s, const char *name, int64_t v, enum snap_merge merge);
-void snap_drop_numbers(struct snap *s, const char *prefix); /* those whose names begin so */
+int64_t snap_number_of(const struct snap *s, const char *name); /* 0: it has none */
+void snap_drop_numbers(struct snap *s, const char *prefix);	/* those whose names begin so */
 /* Schemas (of an input, what schema_encode gave): one is added behind the others; the next one from
  * *at (0 at first) on: 1, 0 at the end, FERR_CORRUPT. */
 int snap_add_schema(struct snap *s, uint32_t input, const uint8_t *p, size_t n);

@@ -650,16 +650,6 @@ close_agent(struct run *r)
 	fio_reap(r->agent, &status, true);
 }
 
-static int64_t
-number_of(const struct snap *s, const char *name)
-{
-	for (unsigned i = 0; i < s->nnumber; i++) {
-		if (strcmp(s->number[i].name, name) == 0)
-			return s->number[i].v;
-	}
-	return 0;
-}
-
 /* The sum of what the sources say in their snapshots: "source.good", how many records they had
  * read; "source.held", 1 of one that --at-end hold has kept open. */
 static int64_t
@@ -669,7 +659,7 @@ number_of_file(const struct ckpt_file *f, const char *name)
 
 	for (unsigned i = 0; i < f->nstages; i++) {
 		for (unsigned k = 0; k < f->stage[i].parallel; k++)
-			sum += number_of(&f->stage[i].sub[k], name);
+			sum += snap_number_of(&f->stage[i].sub[k], name);
 	}
 	return sum;
 }
@@ -680,7 +670,7 @@ records_of_subs(const struct run *r)
 	int64_t sum = 0;
 
 	for (unsigned i = 0; i < r->nsubs; i++)
-		sum += number_of(&r->sub[i].snap, "source.good");
+		sum += snap_number_of(&r->sub[i].snap, "source.good");
 	return sum;
 }
 
